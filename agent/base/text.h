@@ -1,0 +1,52 @@
+/* Small text work that every program needs: base64url, hex, times, UTF-8, numbers, nearest word.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_BASE_TEXT_H
+#define CARETAKER_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+/* base64url without padding (RFC 4648 section 5).  Encoded length of 'n' bytes: */
+#define B64URL_LEN(n) (((n) * 4 + 2) / 3)
+void text_b64url(struct buf *out, const void *data, size_t len);
+/* Writes B64URL_LEN(len) characters and a NUL. */
+void text_b64url_into(char *out, const void *data, size_t len);
+/* Strict: no padding, no blanks, no stray bits in the last character.  Writes at most 'out_size'
+ * bytes; -1 when 'text' is not base64url or does not fit. */
+int text_b64url_decode(const char *text, size_t len, void *out, size_t out_size, size_t *out_len);
+
+/* Lower-case hex and a NUL: 'out' holds 2 * len + 1. */
+void text_hex(char *out, const void *data, size_t len);
+int text_hex_decode(const char *text, void *out, size_t out_len);
+
+/* RFC 3339, always UTC with seconds: "2026-11-22T06:20:00Z" (20 characters and a NUL). */
+#define TEXT_TIME_SIZE 21
+void text_time(char out[TEXT_TIME_SIZE], int64_t unix_s);
+/* Takes any RFC 3339 offset and fraction, from 0001 to 9999. */
+int text_time_parse(const char *text, int64_t *out);
+/* For people, English: "3 days", "2 hours", "1 minute". */
+void text_duration(char *out, size_t out_size, int64_t seconds);
+
+/* Decimal, no sign unless 'min' is negative, no blanks, nothing after. */
+int text_int(const char *text, int64_t min, int64_t max, int64_t *out);
+
+bool text_utf8_valid(const char *text, size_t len);
+/* Copies foreign text for display: invalid UTF-8, control and bidirectional-override characters
+ * become U+FFFD; cut at a character's boundary to fit 'out_size' with the NUL. */
+void text_clean(char *out, size_t out_size, const char *text, size_t len);
+
+/* snprintf for a fixed field: false when it was cut. */
+bool text_copy(char *out, size_t out_size, const char *text);
+
+/* The word of 'words' (NULL-terminated) fewest edits away from 'word'; NULL when none is near
+ * enough to be a slip of the typist (over a third of its letters). */
+const char *text_nearest(const char *word, const char *const words[]);
+
+/* Shell-style '*' and '?' over the whole text, without character classes; ignores ASCII case. */
+bool text_match(const char *pattern, const char *text);
+
+#endif

@@ -1,0 +1,2 @@
+# Installing and packaging; included by ../Makefile.
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,98 @@
+/* Files, processes, clocks: what every program asks of the operating system.
+ *
+ * Paths are UTF-8, '/' or the OS's own separator.  Everything written here survives a power cut in
+ * one piece: a file is the old one or the new one.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_PLATFORM_OS_H
+#define CARETAKER_PLATFORM_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+/* --- where things are: never hard-coded elsewhere --- */
+enum plat_place {
+	PLAT_CONF,  /* /etc/caretaker */
+	PLAT_STATE, /* /var/lib/caretaker */
+	PLAT_RUN,   /* /run/caretaker */
+	PLAT_SHARE, /* /usr/share/caretaker */
+	PLAT_LIBEXEC, /* programs that other programs start: beside the running program when it does
+		       * not lie in /usr (a build tree), else /usr/libexec/caretaker */
+};
+const char *plat_place(enum plat_place place);
+
+/* The folder that facts are read below: "" for this machine; a test or an inspected image gives its
+ * own.  Set once, before anything else is asked. */
+void plat_set_root(const char *root);
+
+/* --- files --- */
+enum plat_file_mode {
+	PLAT_FILE_PUBLIC,  /* everyone reads: 0644 */
+	PLAT_FILE_PRIVATE, /* root alone: 0600 */
+};
+
+/* Reads a whole regular file of at most 'max' bytes into 'out' (appended).  Follows no final
+ * symlink when 'max' is for a private file of ours; ERR_NOTFOUND when there is none. */
+int plat_file_read(const char *path, size_t max, struct buf *out, struct err *err);
+/* Writes beside, syncs, renames over, syncs the folder. */
+int plat_file_replace(const char *path, const void *data, size_t len, enum plat_file_mode mode,
+		      struct err *err);
+int plat_file_remove(const char *path, struct err *err); /* absent is fine; syncs the folder */
+struct plat_file_info {
+	bool exists, is_dir;
+	uint64_t size;
+	int64_t changed_at; /* unix seconds */
+	uint64_t identity;  /* changes when the file is replaced or written (inode, size, mtime ns) */
+};
+int plat_file_info(const char *path, struct plat_file_info *out, struct err *err);
+/* Makes the folder and its parents; private: 0700, else 0755. */
+int plat_dir_make(const char *path, enum plat_file_mode mode, struct err *err);
+/* Calls 'each' with every entry's name, sorted by name; each may return -1 to stop. */
+int plat_dir_list(const char *path, int (*each)(void *ctx, const char *name, struct err *err),
+		  void *ctx, struct err *err);
+/* One process at a time: takes the lock file, or ERR_DENIED ("... is running").  Freed by
+ * plat_unlock() or by the process's end.  'wait_ms' 0: at once. */
+struct plat_lock;
+int plat_lock(const char *path, unsigned wait_ms, struct plat_lock **out, struct err *err);
+void plat_unlock(struct plat_lock *lock);
+/* Free bytes for us where 'path' lies. */
+int plat_disk_free(const char *path, uint64_t *out, struct err *err);
+
+/* --- clocks --- */
+int64_t plat_now(void);        /* the wall clock, unix seconds; may be wrong */
+int64_t plat_now_ms(void);
+int64_t plat_uptime_ms(void);  /* since boot, sleep included; never goes backwards */
+int plat_boot_id(char out[37], struct err *err); /* a UUID that each boot makes new */
+
+/* --- processes --- */
+struct plat_command {
+	const char *const *argv; /* argv[0] is looked up in the system's own folders only */
+	const void *input;       /* NULL: none */
+	size_t input_len;
+	size_t output_max;
+	unsigned timeout_ms;     /* then it and its children are killed: ERR_TIMEOUT */
+};
+/* Runs a command with an empty environment (PATH, LC_ALL=C.UTF-8) and waits.  '*out_status' is its
+ * exit code (128 + signal).  A missing program is ERR_NOTFOUND.  stderr goes to 'out_error', cut at
+ * 4 KiB; may be NULL. */
+int plat_run(const struct plat_command *command, struct buf *out, struct buf *out_error,
+	     int *out_status, struct err *err);
+
+/* Talks to the uplink: connects to its socket, or starts the program at 'program' with one end
+ * of a pair as its standard input and output when there is no socket; sends 'request', shuts its
+ * side, reads the whole answer of at most 'max'. */
+int plat_uplink_exchange(const char *socket_path, const char *program, const void *request,
+			 size_t len, size_t max, unsigned timeout_ms, struct buf *out,
+			 struct err *err);
+
+/* --- ourselves --- */
+bool plat_is_admin(void);
+int plat_random(void *out, size_t len, struct err *err);
+void plat_uuid(char out[37]); /* random, version 4 */
+/* No core dump, no ptrace: for programs that hold a key. */
+void plat_protect_process(void);
+
+#endif
