@@ -11,9 +11,20 @@ static enum err_code code_from_errno(int errnum)
 {
 	switch (errnum) {
 	case ENOMEM: return ERR_NOMEM;
-	case ENOENT: return ERR_NOTFOUND;
+	case ENOENT:
+	case ENOTDIR: return ERR_NOTFOUND;
 	case EACCES:
-	case EPERM: return ERR_DENIED;
+	case EPERM:
+	case EROFS: return ERR_DENIED;
+	case ENOSPC:
+#ifdef EDQUOT /* not every C library has quotas */
+	case EDQUOT:
+#endif
+	case EMFILE:
+	case ENFILE: return ERR_FULL;
+	case ETIMEDOUT: return ERR_TIMEOUT;
+	case ENOSYS:
+	case ENOTSUP: return ERR_UNSUPPORTED;
 	default: return ERR_IO;
 	}
 }

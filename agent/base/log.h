@@ -2,7 +2,8 @@
  *
  * Only a process's own folder logs (daemon/, check/, uplink/, collector/ ...): a library function
  * returns 'struct err' instead.  Lines start with the syslog level in angle brackets when stderr is
- * a journal (sd-daemon(3) "<4>"), else with the level's name.
+ * a journal (sd-daemon(3) "<4>"), else with the program's and the level's name.  Control characters
+ * in a message are replaced: a line is one line, of at most 1 KiB.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_BASE_LOG_H
 #define CARETAKER_BASE_LOG_H
@@ -21,6 +22,8 @@ enum log_level {
 
 /* 'program' is kept, not copied.  Lines below 'level' are dropped. */
 void log_init(const char *program, enum log_level level);
+/* Which of the two ways: a main calls log_to_journal(plat_stderr_is_journal()).  Off at first. */
+void log_to_journal(bool on);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
