@@ -36,8 +36,13 @@ int crypto_key_new(const uint8_t point[CRYPTO_POINT_SIZE], struct crypto_key **o
 		   struct err *err);
 /* {"kty":"EC","crv":"P-256","x":…,"y":…}; other members are refused. */
 int crypto_key_from_jwk(const struct json *jwk, struct crypto_key **out, struct err *err);
+/* "-----BEGIN PUBLIC KEY-----", as "openssl ec -pubout" writes it. */
+int crypto_key_from_pem(const char *pem, size_t len, struct crypto_key **out, struct err *err);
 void crypto_key_free(struct crypto_key *key);
 void crypto_key_write_jwk(const struct crypto_key *key, struct jsonw *w, const char *name);
+/* The same for a point nobody has checked. */
+void crypto_point_write_jwk(const uint8_t point[CRYPTO_POINT_SIZE], struct jsonw *w,
+			    const char *name);
 const uint8_t *crypto_key_point(const struct crypto_key *key);
 const char *crypto_key_kid(const struct crypto_key *key);
 /* False when the signature is not this key's over the bytes. */
