@@ -18,5 +18,6 @@
 #include "platform/accounts.h"   /* accounts, log-ins, passwords, screen lock */
 #include "platform/network.h"    /* listening sockets, proxies, DNS, VPN, Wi-Fi, remote access */
 #include "platform/hardware.h"   /* what the machine is */
+#include "platform/services.h"   /* services and running programs */
 
 #endif

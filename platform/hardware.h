@@ -1,0 +1,63 @@
+/* What the machine is, and how it was started.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_PLATFORM_HARDWARE_H
+#define CARETAKER_PLATFORM_HARDWARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* As the firmware says it, trimmed; "" where it says nothing.  Placeholders ("To be filled by
+ * O.E.M.") are passed on: enrol_placeholder() knows them. */
+struct plat_identity {
+	char serial[64], uuid[40], board[64], vendor[64], model[64];
+};
+/* ERR_UNSUPPORTED where there is no firmware to ask (a container). */
+int plat_hardware_identity(struct plat_identity *out, struct err *err);
+
+enum plat_machine {
+	PLAT_MACHINE_REAL,
+	PLAT_MACHINE_VIRTUAL,
+	PLAT_MACHINE_CONTAINER,
+};
+/* 'name' gets "kvm", "docker" ...; "" on a real machine. */
+enum plat_machine plat_machine(char *name, size_t name_size);
+
+struct plat_drive {
+	char model[64], serial[64];
+	uint64_t bytes;
+	char bus[12]; /* "nvme", "sata", "usb", "virtio", "mmc" */
+	bool removable;
+};
+struct plat_usb_class {
+	char name[16]; /* "hid", "storage", "audio" ...: peripherals are counted, never named */
+	unsigned count;
+};
+struct plat_battery {
+	bool present;
+	int health_percent; /* of what it held when new; -1: not said */
+	int cycles;         /* -1: not said */
+};
+
+struct plat_hardware {
+	struct plat_identity identity;
+	char firmware[48], firmware_date[16];
+	char form[16]; /* "laptop", "desktop", "tablet", "server", "other"; "" not said */
+	char cpu[96];
+	unsigned cpu_count;
+	uint64_t memory_bytes;
+	struct plat_drive *drives; /* plugged-in ones are left out */
+	size_t drive_count;
+	struct plat_usb_class *usb;
+	size_t usb_count;
+	struct plat_battery battery;
+};
+int plat_hardware(struct plat_hardware *out, struct err *err);
+void plat_hardware_clear(struct plat_hardware *hardware);
+
+/* True when the machine was started with exactly this word ("caretaker.usb=off"). */
+int plat_boot_word(const char *word, bool *out, struct err *err);
+
+#endif
