@@ -26,7 +26,8 @@ const char *plat_place(enum plat_place place);
 
 /* The folder that facts are read below: "" for this machine; a test or an inspected image gives its
  * own.  Set once, before anything else is asked. */
-void plat_set_root(const char *root);
+void plat_set_root(const char *root); /* copied; a trailing '/' is dropped */
+const char *plat_root(void);
 
 /* --- files --- */
 enum plat_file_mode {
@@ -34,10 +35,14 @@ enum plat_file_mode {
 	PLAT_FILE_PRIVATE, /* root alone: 0600 */
 };
 
-/* Reads a whole regular file of at most 'max' bytes into 'out' (appended).  Follows no final
- * symlink when 'max' is for a private file of ours; ERR_NOTFOUND when there is none. */
+/* Reads a whole regular file of at most 'max' bytes into 'out' (appended).  ERR_NOTFOUND when there
+ * is none, ERR_INVALID when it is larger or not a regular file. */
 int plat_file_read(const char *path, size_t max, struct buf *out, struct err *err);
-/* Writes beside, syncs, renames over, syncs the folder. */
+/* The same for a secret of ours: follows no final symlink, and refuses (ERR_DENIED, saying what to
+ * do) a file that somebody else owns, writes or reads. */
+int plat_file_read_private(const char *path, size_t max, struct buf *out, struct err *err);
+/* Writes beside, syncs, renames over, syncs the folder.  What is beside is named ".NAME.new"; a
+ * power cut may leave it, the next write takes it over.  On failure the old file stays. */
 int plat_file_replace(const char *path, const void *data, size_t len, enum plat_file_mode mode,
 		      struct err *err);
 int plat_file_remove(const char *path, struct err *err); /* absent is fine; syncs the folder */
@@ -47,10 +52,13 @@ struct plat_file_info {
 	int64_t changed_at; /* unix seconds */
 	uint64_t identity;  /* changes when the file is replaced or written (inode, size, mtime ns) */
 };
+/* Absent is no error: 'exists' is false.  Follows symlinks. */
 int plat_file_info(const char *path, struct plat_file_info *out, struct err *err);
-/* Makes the folder and its parents; private: 0700, else 0755. */
+/* Makes the folder and its parents; private: 0700, else 0755 (parents always).  One that is there is
+ * left as it is. */
 int plat_dir_make(const char *path, enum plat_file_mode mode, struct err *err);
-/* Calls 'each' with every entry's name, sorted by name; each may return -1 to stop. */
+/* Calls 'each' with every entry's name, sorted by bytes; each may return -1 to stop.  ERR_NOTFOUND
+ * when there is no such folder. */
 int plat_dir_list(const char *path, int (*each)(void *ctx, const char *name, struct err *err),
 		  void *ctx, struct err *err);
 /* One process at a time: takes the lock file, or ERR_DENIED ("... is running").  Freed by
@@ -69,21 +77,23 @@ int plat_boot_id(char out[37], struct err *err); /* a UUID that each boot makes 
 
 /* --- processes --- */
 struct plat_command {
-	const char *const *argv; /* argv[0] is looked up in the system's own folders only */
+	const char *const *argv; /* argv[0] is looked up in the system's own folders only;
+				  * an absolute path is taken as it is */
 	const void *input;       /* NULL: none */
 	size_t input_len;
 	size_t output_max;
-	unsigned timeout_ms;     /* then it and its children are killed: ERR_TIMEOUT */
+	unsigned timeout_ms; /* then it and its process group are killed: ERR_TIMEOUT */
 };
 /* Runs a command with an empty environment (PATH, LC_ALL=C.UTF-8) and waits.  '*out_status' is its
- * exit code (128 + signal).  A missing program is ERR_NOTFOUND.  stderr goes to 'out_error', cut at
- * 4 KiB; may be NULL. */
+ * exit code (128 + signal).  A missing program is ERR_NOTFOUND; one that writes more than
+ * 'output_max' is killed: ERR_INVALID.  stderr goes to 'out_error', cut at 4 KiB; may be NULL.  What
+ * it leaves running in the background is not waited for. */
 int plat_run(const struct plat_command *command, struct buf *out, struct buf *out_error,
 	     int *out_status, struct err *err);
 
 /* Talks to the uplink: connects to its socket, or starts the program at 'program' with one end
  * of a pair as its standard input and output when there is no socket; sends 'request', shuts its
- * side, reads the whole answer of at most 'max'. */
+ * side, reads the whole answer of at most 'max'.  'socket_path' may be NULL: starts the program. */
 int plat_uplink_exchange(const char *socket_path, const char *program, const void *request,
 			 size_t len, size_t max, unsigned timeout_ms, struct buf *out,
 			 struct err *err);
@@ -94,5 +104,7 @@ int plat_random(void *out, size_t len, struct err *err);
 void plat_uuid(char out[37]); /* random, version 4 */
 /* No core dump, no ptrace: for programs that hold a key. */
 void plat_protect_process(void);
+/* For log_to_journal(). */
+bool plat_stderr_is_journal(void);
 
 #endif
