@@ -1,10 +1,9 @@
 /* A control: facts of this machine + policy -> verdict.  One file a control.
  *
- * A control asks platform.h for facts, compares them with the policy, and says what it saw.  It does
- * not log, does not write, does not enforce.  "This machine cannot tell" (ERR_UNSUPPORTED from the
- * platform) is VERDICT_UNKNOWN with why, never a fail.  Sentences for people come from the reason
- * token (agent/proto/reason.h).
- * SPDX-License-Identifier: Apache-2.0 */
+ * A control asks platform.h for facts, compares them with the policy, and says what it saw.  It
+ * does not log, does not write, does not enforce.  "This machine cannot tell" (ERR_UNSUPPORTED from
+ * the platform) is VERDICT_UNKNOWN with why, never a fail.  Sentences for people come from the
+ * reason token (agent/proto/reason.h). SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_CONTROLS_CONTROL_H
 #define CARETAKER_CONTROLS_CONTROL_H
 
@@ -30,15 +29,15 @@ struct control_input {
 struct control_result {
 	enum verdict verdict;
 	char why[REASON_MAX];
-	int64_t due_at;       /* of the soonest thing inside its allowed time; 0: none */
-	struct buf evidence;  /* one JSON object of measured facts */
-	struct buf events;    /* zero or more {"type":…,"data":{…}} objects, a line each */
+	int64_t due_at;      /* of the soonest thing inside its allowed time; 0: none */
+	struct buf evidence; /* one JSON object of measured facts */
+	struct buf events;   /* zero or more {"type":…,"data":{…}} objects, a line each */
 };
 
 struct control {
 	enum control_id id;
-	/* Writes members into the evidence object that is already open in 'evidence'.  -1 with 'err':
-	 * the runner makes it unknown ("cannot-tell" with the message as evidence). */
+	/* Writes members into the evidence object that is already open in 'evidence'.  -1 with
+	 * 'err': the runner makes it unknown ("cannot-tell" with the message as evidence). */
 	int (*run)(const struct control_input *input, struct jsonw *evidence,
 		   struct control_result *result, struct err *err);
 };
@@ -56,6 +55,9 @@ void control_result_clear(struct control_result *result);
 /* For controls: sets verdict and token in one line.  The worst said wins when called again
  * (fail > unknown > pass with a due date > pass > not-applicable). */
 void control_say(struct control_result *result, enum verdict verdict, const char *why);
+/* A pass with an end: something is inside its allowed time until 'due_at'.  The soonest said wins;
+ * a fail or an unknown that was said stays the verdict and keeps the date beside it. */
+void control_due(struct control_result *result, int64_t due_at, const char *why);
 /* An event about what was seen; 'data' is a JSON object. */
 void control_event(struct control_result *result, const char *type, const struct buf *data);
 
