@@ -4,15 +4,13 @@
 --
 -- Times are unix seconds, hashes 32 raw bytes, small words the integers of our enums.
 
--- org, name, epoch (UUIDs and text), keys_serial, policy_serial, exceptions_serial, host ...
+-- org, name, epoch, host and what the commands keep beside (keys themselves are identity.h's files).
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-
--- Every key set that was ever in force, as signed.
-CREATE TABLE keyset (serial INTEGER PRIMARY KEY, at INTEGER NOT NULL, jws TEXT NOT NULL);
 
 CREATE TABLE school (
 	id INTEGER PRIMARY KEY,
 	name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+	org TEXT NOT NULL DEFAULT '',             -- moved here with its own keys; '': our own
 	created_at INTEGER NOT NULL,
 	audit_days INTEGER NOT NULL DEFAULT 14,
 	audit_until INTEGER NOT NULL DEFAULT 0,   -- set when its first device enrols
@@ -20,7 +18,8 @@ CREATE TABLE school (
 	removed_at INTEGER NOT NULL DEFAULT 0);
 
 CREATE TABLE policy (
-	serial INTEGER PRIMARY KEY,
+	org TEXT NOT NULL DEFAULT '',
+	serial INTEGER NOT NULL,
 	name TEXT NOT NULL,
 	at INTEGER NOT NULL,
 	kid TEXT NOT NULL,                        -- the policy key that signed it
@@ -28,7 +27,8 @@ CREATE TABLE policy (
 	ini TEXT NOT NULL,
 	jws TEXT NOT NULL,
 	published_at INTEGER NOT NULL DEFAULT 0,
-	published_by TEXT NOT NULL DEFAULT '');
+	published_by TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (org, serial));
 
 CREATE TABLE grp (
 	id INTEGER PRIMARY KEY,

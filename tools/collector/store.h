@@ -76,6 +76,7 @@ struct store_key {
 	char kid[CRYPTO_KID_LEN + 1];
 	uint8_t point[CRYPTO_POINT_SIZE];
 	char device[UUID_LEN + 1];
+	char org[UUID_LEN + 1]; /* "": our own; else its school moved here with its keys */
 	enum store_status status;
 };
 
@@ -103,7 +104,7 @@ struct store_placed {
 	char trunk_head[HASH_TEXT];
 	bool newest; /* the device's latest word: only then documents go back with the ack */
 	bool need_full;
-	int64_t keys_serial, policy_serial, exceptions_serial; /* current for this device */
+	int64_t policy_serial, exceptions_serial; /* current for this device; 0: none */
 	int64_t device_id;
 };
 
@@ -131,8 +132,9 @@ struct store_enrolled {
 	char school[STORE_NAME_SIZE], group[STORE_NAME_SIZE];
 	char adopts[UUID_LEN + 1]; /* the device that this hardware was before; "" */
 	int64_t audit_until;
+	char org[UUID_LEN + 1]; /* "": our own */
 	int64_t device_id;
-	int64_t policy_serial, exceptions_serial;
+	int64_t policy_serial, exceptions_serial; /* 0: none */
 };
 
 /* --- what the answers carry --- */
@@ -140,13 +142,13 @@ struct store_site {
 	char org[UUID_LEN + 1], epoch[UUID_LEN + 1];
 	char name[STORE_NAME_SIZE];
 	char host[ENROL_HOST_MAX]; /* as codes name it */
-	int64_t keys_serial;       /* 0: none yet */
 };
 
 /* --- admin rows; texts are NUL-terminated copies --- */
 struct store_school {
 	int64_t id, created_at, audit_until;
 	int audit_days, not_seen_days;
+	char org[UUID_LEN + 1];
 	char name[STORE_NAME_SIZE];
 };
 struct store_group {
@@ -184,6 +186,7 @@ struct store_device {
 };
 struct store_policy {
 	int64_t serial, at, published_at;
+	char org[UUID_LEN + 1]; /* "": our own */
 	char name[64], kid[CRYPTO_KID_LEN + 1], published_by[STORE_NAME_SIZE];
 	char *ini, *jws; /* heap, or NULL in a list */
 	size_t ini_len;
@@ -214,8 +217,8 @@ struct store_live_ops {
 	int (*find_key)(struct store *, const char *kid, struct store_key *out, struct err *);
 	int (*site)(struct store *, struct store_site *out, struct err *);
 	/* The signed texts (appended); ERR_NOTFOUND when there is none. */
-	int (*keyset)(struct store *, int64_t serial, struct buf *out, struct err *);
-	int (*policy_jws)(struct store *, int64_t serial, struct buf *out, struct err *);
+	int (*policy_jws)(struct store *, const char *org, int64_t serial, struct buf *out,
+			  struct err *);
 	int (*exceptions_jws)(struct store *, int64_t device_id, struct buf *out, struct err *);
 	/* Every count of one scope, by control then standing; zeroes are left out.  Apply the time
 	 * first (store_settle() on a handle that may write). */
@@ -232,9 +235,6 @@ struct store_admin_ops {
 	int (*init)(struct store *, const struct store_site *, struct err *);
 	int (*meta_get)(struct store *, const char *name, struct buf *out, struct err *);
 	int (*meta_set)(struct store *, const char *name, const char *value, struct err *);
-	/* Serials only go up: ERR_INVALID otherwise. */
-	int (*keyset_add)(struct store *, int64_t serial, int64_t at, const char *jws,
-			  const char *who, struct err *);
 	int (*school_add)(struct store *, const struct store_school *, const char *who,
 			  int64_t *out_id, struct err *);
 	int (*group_add)(struct store *, int64_t school, const char *name, const char *who,
