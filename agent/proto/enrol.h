@@ -62,6 +62,7 @@ struct enrol_answer {
 	char request[HASH_TEXT]; /* hash of the request's JWS */
 	bool waiting;            /* registered, waiting for a technician's yes: ask again */
 	int64_t time;
+	char org[UUID_LEN + 1]; /* as in the key set */
 	char epoch[UUID_LEN + 1];
 	char school[64], group[64];
 	int64_t audit_until; /* audit only until then (a newly enrolled school); 0: no */
