@@ -1,7 +1,9 @@
 /* Command lines and --help, the same way in every program.
  *
  * A program states its commands and options in tables; --help, --version, "unknown command" with
- * the nearest known one, and the exit code for wrong usage (2) fall out.
+ * the nearest known one, and the exit code for wrong usage (2) fall out.  "--name VALUE",
+ * "--name=VALUE", "-n VALUE", "-nVALUE"; "--" ends options; "help COMMAND" is COMMAND --help.  An
+ * option of a command stands after it.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_BASE_OPTIONS_H
 #define CARETAKER_BASE_OPTIONS_H
