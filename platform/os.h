@@ -15,10 +15,10 @@ struct err;
 
 /* --- where things are: never hard-coded elsewhere --- */
 enum plat_place {
-	PLAT_CONF,  /* /etc/caretaker */
-	PLAT_STATE, /* /var/lib/caretaker */
-	PLAT_RUN,   /* /run/caretaker */
-	PLAT_SHARE, /* /usr/share/caretaker */
+	PLAT_CONF,    /* /etc/caretaker */
+	PLAT_STATE,   /* /var/lib/caretaker */
+	PLAT_RUN,     /* /run/caretaker */
+	PLAT_SHARE,   /* /usr/share/caretaker */
 	PLAT_LIBEXEC, /* programs that other programs start: beside the running program when it does
 		       * not lie in /usr (a build tree), else /usr/libexec/caretaker */
 };
@@ -50,12 +50,12 @@ struct plat_file_info {
 	bool exists, is_dir;
 	uint64_t size;
 	int64_t changed_at; /* unix seconds */
-	uint64_t identity;  /* changes when the file is replaced or written (inode, size, mtime ns) */
+	uint64_t identity;  /* another when the file was replaced or written */
 };
 /* Absent is no error: 'exists' is false.  Follows symlinks. */
 int plat_file_info(const char *path, struct plat_file_info *out, struct err *err);
-/* Makes the folder and its parents; private: 0700, else 0755 (parents always).  One that is there is
- * left as it is. */
+/* Makes the folder and its parents; private: 0700, else 0755 (parents always).  One that is there
+ * is left as it is. */
 int plat_dir_make(const char *path, enum plat_file_mode mode, struct err *err);
 /* Calls 'each' with every entry's name, sorted by bytes; each may return -1 to stop.  ERR_NOTFOUND
  * when there is no such folder. */
@@ -70,9 +70,9 @@ void plat_unlock(struct plat_lock *lock);
 int plat_disk_free(const char *path, uint64_t *out, struct err *err);
 
 /* --- clocks --- */
-int64_t plat_now(void);        /* the wall clock, unix seconds; may be wrong */
+int64_t plat_now(void); /* the wall clock, unix seconds; may be wrong */
 int64_t plat_now_ms(void);
-int64_t plat_uptime_ms(void);  /* since boot, sleep included; never goes backwards */
+int64_t plat_uptime_ms(void); /* since boot, sleep included; never goes backwards */
 int plat_boot_id(char out[37], struct err *err); /* a UUID that each boot makes new */
 
 /* --- processes --- */
@@ -86,7 +86,7 @@ struct plat_command {
 };
 /* Runs a command with an empty environment (PATH, LC_ALL=C.UTF-8) and waits.  '*out_status' is its
  * exit code (128 + signal).  A missing program is ERR_NOTFOUND; one that writes more than
- * 'output_max' is killed: ERR_INVALID.  stderr goes to 'out_error', cut at 4 KiB; may be NULL.  What
+ * 'output_max' is killed: ERR_INVALID.  stderr goes to 'out_error', cut at 4 KiB; may be NULL. What
  * it leaves running in the background is not waited for. */
 int plat_run(const struct plat_command *command, struct buf *out, struct buf *out_error,
 	     int *out_status, struct err *err);

@@ -43,8 +43,8 @@ int buf_check(const struct buf *buf, struct err *err);
 /* Text for display: buf->data, or "" before the first append. */
 const char *buf_text(const struct buf *buf);
 
-/* Hands the bytes to the caller (who frees them) and leaves the buffer as after buf_init.  NULL when
- * nothing was ever appended; 'out_len' may be NULL. */
+/* Hands the bytes to the caller (who frees them) and leaves the buffer as after buf_init.  NULL
+ * when nothing was ever appended; 'out_len' may be NULL. */
 char *buf_take(struct buf *buf, size_t *out_len);
 
 #endif

@@ -1,6 +1,6 @@
-/* See ini.h.  Lines reach inih one at a time through a reader of ours, which counts them and refuses
- * first whatever inih would quietly take for something else.
- * SPDX-License-Identifier: Apache-2.0 */
+/* See ini.h.  Lines reach inih one at a time through a reader of ours, which counts them and
+ * refuses first whatever inih would quietly take for something else. SPDX-License-Identifier:
+ * Apache-2.0 */
 #include "agent/base/ini.h"
 
 #include "agent/base/err.h"
@@ -127,7 +127,8 @@ static char *next_line(char *out, int size, void *stream)
 		parse->failed = true;
 		return NULL;
 	}
-	if ((size_t)size < len + 2) { /* an inih that was built with a smaller line than any known */
+	if ((size_t)size <
+	    len + 2) { /* an inih that was built with a smaller line than any known */
 		parse->failed = true;
 		refuse(parse, "a line too long for this build of inih");
 		return NULL;

@@ -27,7 +27,7 @@ struct extra {
 struct document {
 	cJSON root; /* what 'struct json *' of a root points at: first, so that it leads here */
 	size_t size, used;
-	char *last; /* the piece that was given last */
+	char *last;          /* the piece that was given last */
 	struct extra *extra; /* should a version of cJSON ask for more than was reckoned */
 	_Alignas(cJSON) char memory[];
 };
@@ -104,8 +104,8 @@ static int refuse(const struct scan *scan, const char *at, const char *what)
 
 static void skip_blanks(struct scan *scan)
 {
-	while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t' ||
-					*scan->at == '\n' || *scan->at == '\r'))
+	while (scan->at < scan->end &&
+	       (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
 		scan->at++;
 }
 
@@ -232,8 +232,8 @@ static int scan_number(struct scan *scan)
 	}
 	if (scan->at - begin > NUMBER_MAX_CHARACTERS)
 		return refuse(scan, begin, "a number of more than 40 characters");
-	if (integer && (count > safe_len || (count == safe_len &&
-					     memcmp(first, SAFE_INTEGER_DIGITS, safe_len) > 0)))
+	if (integer && (count > safe_len ||
+			(count == safe_len && memcmp(first, SAFE_INTEGER_DIGITS, safe_len) > 0)))
 		return refuse(scan, begin, "an integer past 2^53 - 1, which is not exact");
 	return 0;
 }
@@ -495,9 +495,8 @@ int json_get_array(const struct json *object, const char *name, size_t max_count
 			count++;
 	}
 	if (!json_is_array(member) || count > max_count)
-		return err_set(err, ERR_INVALID,
-			       "member '%s': %sexpected an array of at most %zu", name,
-			       member ? "" : "missing; ", max_count);
+		return err_set(err, ERR_INVALID, "member '%s': %sexpected an array of at most %zu",
+			       name, member ? "" : "missing; ", max_count);
 	*out = member;
 	return 0;
 }

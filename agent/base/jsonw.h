@@ -1,9 +1,8 @@
 /* Writing JSON into a buf, compact, members in the order they are written.
  *
  * Strings are cleaned on the way out: invalid UTF-8 becomes U+FFFD, control characters are escaped.
- * U+0000, which json.h refuses, becomes U+FFFD too.  Nesting is tracked: an _end too many, a second root
- * and more than 31 levels are assertions, not bad JSON.
- * SPDX-License-Identifier: Apache-2.0 */
+ * U+0000, which json.h refuses, becomes U+FFFD too.  Nesting is tracked: an _end too many, a second
+ * root and more than 31 levels are assertions, not bad JSON. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_BASE_JSONW_H
 #define CARETAKER_BASE_JSONW_H
 

@@ -1,5 +1,5 @@
-/* See log.h.  A line is made whole and written once, so that threads and processes do not mix theirs.
- * SPDX-License-Identifier: Apache-2.0 */
+/* See log.h.  A line is made whole and written once, so that threads and processes do not mix
+ * theirs. SPDX-License-Identifier: Apache-2.0 */
 #include "agent/base/log.h"
 
 #include "agent/base/text.h"

@@ -32,7 +32,8 @@ void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 
 /* What can repeat per request or device is rate limited: at most 'burst' lines each 'interval_s'
- * seconds of 'now_s' (any clock; one that goes back starts a new interval).  Zeroed to begin with. */
+ * seconds of 'now_s' (any clock; one that goes back starts a new interval).  Zeroed to begin with.
+ */
 struct log_limit {
 	uint64_t interval_start_s;
 	uint32_t count;

@@ -29,9 +29,9 @@ struct options {
 };
 
 struct command {
-	const char *name;     /* "code new"; "" where the program has no commands */
-	const char *operands; /* "[DEVICE]" for --help; NULL: none */
-	const char *help;     /* one line */
+	const char *name;                 /* "code new"; "" where the program has no commands */
+	const char *operands;             /* "[DEVICE]" for --help; NULL: none */
+	const char *help;                 /* one line */
 	const struct option_def *options; /* ends with a NULL name; NULL: none */
 	int min_operands, max_operands;   /* max -1: any number */
 	int (*run)(const struct options *options);

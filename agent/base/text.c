@@ -50,6 +50,7 @@ static const unsigned char b64url_value[256] = {
 #define N 64
 #define N8 N, N, N, N, N, N, N, N
 #define N16 N8, N8
+	/* clang-format off */
 	N16, N16,
 	/* 0x20 */ N8, N, N, N, N, N, 62, N, N,
 	/* 0x30 */ 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, N, N, N, N, N, N,
@@ -58,6 +59,7 @@ static const unsigned char b64url_value[256] = {
 	/* 0x60 */ N, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
 	/* 0x70 */ 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, N, N, N, N, N,
 	N16, N16, N16, N16, N16, N16, N16, N16,
+	/* clang-format on */
 #undef N16
 #undef N8
 #undef N
@@ -170,8 +172,7 @@ void text_time(char out[TEXT_TIME_SIZE], int64_t unix_s)
 	int64_t t = unix_s < TIME_MIN ? TIME_MIN : unix_s > TIME_MAX ? TIME_MAX : unix_s;
 	int64_t days = t / DAY - (t % DAY < 0), shifted = days + 719468;
 	int64_t era = shifted / 146097, of_era = shifted % 146097;
-	int64_t year_of_era =
-		(of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t shifted_month = (5 * of_year + 2) / 153;
 	unsigned day = (unsigned)(of_year - (153 * shifted_month + 2) / 5 + 1);

@@ -11,7 +11,7 @@ struct buf;
 struct err;
 
 /* base64url without padding (RFC 4648 section 5).  Encoded length of 'n' bytes: */
-#define B64URL_LEN(n) (((n) * 4 + 2) / 3)
+#define B64URL_LEN(n) (((n)*4 + 2) / 3)
 void text_b64url(struct buf *out, const void *data, size_t len);
 /* Writes B64URL_LEN(len) characters and a NUL. */
 void text_b64url_into(char *out, const void *data, size_t len);

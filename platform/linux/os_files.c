@@ -72,13 +72,14 @@ static int check_private(const char *path, const struct stat *st, struct err *er
 static int read_file(const char *path, bool private, size_t max, struct buf *out, struct err *err)
 {
 	/* O_NONBLOCK: a FIFO put where a file should be must not hold us. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
-				    (private ? O_NOFOLLOW : 0));
+	int fd = open(path,
+		      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (private ? O_NOFOLLOW : 0));
 	struct stat st;
 	int ret = -1;
 
 	if (fd < 0 && errno == ELOOP)
-		return err_set(err, ERR_DENIED, "'%s' is a symbolic link; a file is expected", path);
+		return err_set(err, ERR_DENIED, "'%s' is a symbolic link; a file is expected",
+			       path);
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s'", path);
 	if (fstat(fd, &st))
@@ -234,7 +235,7 @@ int plat_file_replace(const char *path, const void *data, size_t len, enum plat_
 		ret = sync_folder(folder, err);
 	if (ret)
 		(void)unlink(beside); /* best effort; the next write takes it over */
-	close(fd); /* after unlink(): until now nobody else could take it */
+	close(fd);                    /* after unlink(): until now nobody else could take it */
 	return ret;
 }
 
@@ -297,8 +298,7 @@ static int make_one(const char *path, mode_t mode, struct err *err)
 		return err_errno(err, errno, "make folder '%s'", path);
 	if (stat(path, &st))
 		return err_errno(err, errno, "stat '%s'", path);
-	return S_ISDIR(st.st_mode) ? 0
-				   : err_set(err, ERR_INVALID, "'%s' is not a folder", path);
+	return S_ISDIR(st.st_mode) ? 0 : err_set(err, ERR_INVALID, "'%s' is not a folder", path);
 }
 
 int plat_dir_make(const char *path, enum plat_file_mode mode, struct err *err)
@@ -402,8 +402,7 @@ static int refuse_lock(int fd, const char *path, struct err *err)
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
 
-	return pid > 0 ? err_set(err, ERR_DENIED, "'%s' is held: process %ld is running", path,
-				 pid)
+	return pid > 0 ? err_set(err, ERR_DENIED, "'%s' is held: process %ld is running", path, pid)
 		       : err_set(err, ERR_DENIED, "'%s' is held: another process is running", path);
 }
 
@@ -412,8 +411,8 @@ int plat_lock(const char *path, unsigned wait_ms, struct plat_lock **out, struct
 	struct plat_lock *lock;
 	char pid[16];
 	int len;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-		      0600);
+	int fd =
+		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 
 	if (fd < 0)
 		return err_errno(err, errno, "open lock '%s'", path);

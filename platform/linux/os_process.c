@@ -86,8 +86,9 @@ static bool has_ended(struct child *child)
 	if (got == 0)
 		return false;
 	/* -1: somebody ignores SIGCHLD, and the kernel kept no status. */
-	child->status = got < 0 ? 0 : WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-							  : WEXITSTATUS(status);
+	child->status = got < 0               ? 0
+			: WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+					      : WEXITSTATUS(status);
 	child->reaped = true;
 	return true;
 }
@@ -153,8 +154,7 @@ static int look_up(const char *name, char out[PATH_MAX], struct err *err)
 		if (access(out, X_OK) == 0)
 			return 0;
 	}
-	return err_set(err, ERR_NOTFOUND, "there is no program '%s' in the system's folders",
-		       name);
+	return err_set(err, ERR_NOTFOUND, "there is no program '%s' in the system's folders", name);
 }
 
 /* The child's standard input: a file, so that it may read it or not, as it likes. */
@@ -375,8 +375,8 @@ static int start_uplink(const char *program, int *out, struct child *child, stru
 	if (ends[0] < 0 || ends[1] < 0)
 		ret = err_errno(err, errno, "make a pair of sockets");
 	else /* our environment: it is our program, with our rights, and proxies are named there */
-		ret = start(program, argv, environ,
-			    (const int[]){ends[1], ends[1], STDERR_FILENO}, child, err);
+		ret = start(program, argv, environ, (const int[]){ends[1], ends[1], STDERR_FILENO},
+			    child, err);
 	close_fd(&ends[1]);
 	if (ret) {
 		close_fd(&ends[0]);
