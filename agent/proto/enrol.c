@@ -14,6 +14,7 @@
 #include "agent/base/text.h"
 #include "agent/proto/jws.h"
 #include "agent/proto/member.h"
+#include "agent/proto/signed.h"
 
 /* --- the code: version, flags, secret, CA, policy key's thumbprint, host's length, host, checksum
  */
@@ -317,8 +318,7 @@ static int read_key(const struct json *root, struct crypto_key **out, struct err
 
 static int read_request(const struct json *root, struct enrol_request *out, struct err *err)
 {
-	if (member_version(root, err) != 0 || read_code(root, out, err) != 0 ||
-	    member_time(root, "at", &out->at, err) != 0 ||
+	if (read_code(root, out, err) != 0 || member_time(root, "at", &out->at, err) != 0 ||
 	    member_text(root, "nonce", out->nonce, sizeof(out->nonce), err) != 0 ||
 	    member_opt_text(root, "name", out->name, sizeof(out->name), err) != 0 ||
 	    member_text(root, "agent", out->agent, sizeof(out->agent), err) != 0 ||
@@ -331,20 +331,6 @@ static int read_request(const struct json *root, struct enrol_request *out, stru
 	return read_key(root, &out->key, err);
 }
 
-/* Payload as JSON, of a JWS whose key is inside it. */
-static int parse_payload(const struct jws *jws, struct json **out, struct err *err)
-{
-	struct buf payload;
-	int ret;
-
-	buf_init(&payload, 0);
-	ret = jws_payload(jws, &payload, err);
-	if (ret == 0)
-		ret = json_parse(buf_text(&payload), payload.len, out, err);
-	buf_clear(&payload);
-	return ret;
-}
-
 int enrol_request_open(const char *jws, size_t len, struct enrol_request **out, struct err *err)
 {
 	struct enrol_request *request = NULL;
@@ -353,7 +339,7 @@ int enrol_request_open(const char *jws, size_t len, struct enrol_request **out, 
 	int ret = -1;
 
 	if (jws_split(JWS_ENROL, jws, len, &parts, err) != 0 ||
-	    parse_payload(&parts, &root, err) != 0)
+	    signed_payload(&parts, &root, err) != 0)
 		goto out;
 	request = calloc(1, sizeof(*request));
 	if (!request) {
@@ -487,7 +473,7 @@ int enrol_answer_open(const char *jws, size_t len, const struct enrol_code *code
 
 	/* What is read before the signature is known to hold is bounded and strictly parsed. */
 	if (jws_split(JWS_ENROLLED, jws, len, &parts, err) != 0 ||
-	    parse_payload(&parts, &root, err) != 0 || member_version(root, err) != 0)
+	    signed_payload(&parts, &root, err) != 0)
 		goto out;
 	answer = calloc(1, sizeof(*answer));
 	if (!answer) {
