@@ -1,0 +1,492 @@
+/* See heartbeat.h.
+ *
+ * Evidence and event data stay JSON text: the collector stores them as they came.  Once the text is
+ * known to be well formed, a few lines (raw_*) walk it in step with the parsed tree and say where
+ * each value begins and ends.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/proto/heartbeat.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/json.h"
+#include "agent/base/jsonw.h"
+#include "agent/base/text.h"
+#include "agent/proto/member.h"
+
+#define UPTIME_MAX_S (100ll * 366 * 86400)
+
+/* --- writing --- */
+
+static void write_clock(struct jsonw *w, const struct heartbeat *h)
+{
+	jsonw_object(w, "clock");
+	jsonw_int(w, "up", h->uptime_s);
+	if (h->acked_time) {
+		member_write_time(w, "acked", h->acked_time);
+		if (h->since_acked_s >= 0)
+			jsonw_int(w, "since", h->since_acked_s);
+	}
+	jsonw_object_end(w);
+}
+
+static void write_base(struct jsonw *w, const struct heartbeat *h)
+{
+	if (h->base_seq == 0)
+		return;
+	jsonw_object(w, "base");
+	jsonw_int(w, "seq", h->base_seq);
+	jsonw_string(w, "hash", h->base_hash);
+	jsonw_object_end(w);
+}
+
+static void write_policy(struct jsonw *w, const struct heartbeat *h)
+{
+	jsonw_object(w, "policy");
+	jsonw_string(w, "name", h->policy_name);
+	jsonw_int(w, "serial", h->policy_serial);
+	if (h->policy_sha256[0])
+		jsonw_string(w, "sha256", h->policy_sha256);
+	jsonw_object_end(w);
+	jsonw_int(w, "exceptions", h->exceptions_serial);
+	jsonw_int(w, "keys", h->keys_serial);
+}
+
+static void write_rejected(struct jsonw *w, const struct heartbeat *h)
+{
+	if (h->rejected_count == 0)
+		return;
+	jsonw_array(w, "rejected");
+	for (unsigned i = 0; i < h->rejected_count; i++) {
+		jsonw_object(w, NULL);
+		jsonw_string(w, "what", h->rejected[i].what);
+		jsonw_int(w, "serial", h->rejected[i].serial);
+		jsonw_string(w, "why", h->rejected[i].why);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void write_control(struct jsonw *w, const struct heartbeat_control *control)
+{
+	jsonw_object(w, NULL);
+	jsonw_string(w, "id", control->id);
+	jsonw_string(w, "mode", mode_name(control->mode));
+	jsonw_string(w, "verdict", verdict_name(control->verdict));
+	if (control->why[0])
+		jsonw_string(w, "why", control->why);
+	member_write_time(w, "since", control->since);
+	if (control->due_at)
+		member_write_time(w, "due_at", control->due_at);
+	if (control->until)
+		member_write_time(w, "until", control->until);
+	if (control->evidence_len)
+		jsonw_raw(w, "evidence", control->evidence, control->evidence_len);
+	jsonw_object_end(w);
+}
+
+static void write_event(struct jsonw *w, const struct heartbeat_event *event)
+{
+	jsonw_object(w, NULL);
+	jsonw_int(w, "id", (int64_t)event->id);
+	member_write_time(w, "at", event->at);
+	jsonw_string(w, "type", event->type);
+	if (event->count > 1)
+		jsonw_int(w, "count", event->count);
+	if (event->data_len)
+		jsonw_raw(w, "data", event->data, event->data_len);
+	jsonw_object_end(w);
+}
+
+static void write_events(struct jsonw *w, const struct heartbeat *h)
+{
+	jsonw_array(w, "events");
+	for (unsigned i = 0; i < h->event_count; i++)
+		write_event(w, &h->events[i]);
+	jsonw_array_end(w);
+	if (h->events_lost)
+		jsonw_int(w, "lost", (int64_t)h->events_lost);
+}
+
+/* Members that differ each time stand together, those that repeat side by side: it deflates better.
+ */
+void heartbeat_encode(const struct heartbeat *h, struct buf *out)
+{
+	struct jsonw w;
+
+	assert(h->rejected_count <= sizeof(h->rejected) / sizeof(h->rejected[0]));
+	jsonw_init(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "v", 1);
+	jsonw_string(&w, "device", h->device);
+	jsonw_int(&w, "seq", h->seq);
+	jsonw_string(&w, "prev", h->prev);
+	member_write_time(&w, "at", h->at);
+	jsonw_string(&w, "boot", h->boot);
+	write_clock(&w, h);
+	jsonw_string(&w, "agent", h->agent);
+	write_base(&w, h);
+	write_policy(&w, h);
+	write_rejected(&w, h);
+	jsonw_bool(&w, "full", h->full);
+	if (h->volatile_chain)
+		jsonw_bool(&w, "volatile", true);
+	jsonw_array(&w, "controls");
+	for (unsigned i = 0; i < h->control_count; i++)
+		write_control(&w, &h->controls[i]);
+	jsonw_array_end(&w);
+	write_events(&w, h);
+	if (h->inventory[0])
+		jsonw_string(&w, "inventory", h->inventory);
+	if (h->next_kid[0])
+		crypto_point_write_jwk(h->next_key, &w, "next");
+	jsonw_object_end(&w);
+}
+
+/* --- where a value lies in text that json_parse() has accepted --- */
+
+static const char *raw_blanks(const char *p)
+{
+	return p + strspn(p, " \t\r\n,:");
+}
+
+static const char *raw_string(const char *p)
+{
+	for (p++; *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p + 1;
+}
+
+/* From a value's first byte to the one after its last. */
+static const char *raw_skip(const char *p)
+{
+	unsigned depth = 0;
+
+	do {
+		switch (*p) {
+		case '"': p = raw_string(p); break;
+		case '{':
+		case '[':
+			depth++;
+			p++;
+			break;
+		case '}':
+		case ']':
+			depth--;
+			p++;
+			break;
+		case ' ':
+		case '\t':
+		case '\r':
+		case '\n':
+		case ',':
+		case ':': p++; break;
+		default: p += strcspn(p, " \t\r\n,:]}"); break;
+		}
+	} while (depth > 0);
+	return p;
+}
+
+struct raw {
+	const char *at; /* the value's first byte */
+};
+
+/* The raw text of the member of 'object' that the tree calls 'member'; both hold the same members
+ * in the same order. */
+static struct raw raw_member(const struct json *object, struct raw raw, const struct json *member)
+{
+	const char *p = raw_blanks(raw.at + 1);
+
+	for (const struct json *m = json_first(object); m != member; m = json_next(m))
+		p = raw_blanks(raw_skip(raw_blanks(raw_string(p))));
+	return (struct raw){raw_blanks(raw_string(p))};
+}
+
+static struct raw raw_first(struct raw array)
+{
+	return (struct raw){raw_blanks(array.at + 1)};
+}
+
+static struct raw raw_next(struct raw element)
+{
+	return (struct raw){raw_blanks(raw_skip(element.at))};
+}
+
+/* --- reading --- */
+
+/* Where evidence and data are copied to: a block that is as long as the whole text. */
+struct store {
+	char *at;
+};
+
+/* An optional object, as text of at most 'max' bytes. */
+static int read_raw_object(const struct json *parent, struct raw raw, const char *name, size_t max,
+			   struct store *store, const char **out, size_t *out_len, struct err *err)
+{
+	const struct json *member = json_get(parent, name);
+	size_t len;
+
+	*out = "{}";
+	*out_len = 2;
+	if (!member)
+		return 0;
+	if (!json_is_object(member))
+		return err_set(err, ERR_INVALID, "member '%s': expected an object", name);
+	raw = raw_member(parent, raw, member);
+	len = (size_t)(raw_skip(raw.at) - raw.at);
+	if (len > max)
+		return err_set(err, ERR_INVALID, "member '%s': %zu bytes, at most %zu are taken",
+			       name, len, max);
+	memcpy(store->at, raw.at, len);
+	store->at[len] = '\0';
+	*out = store->at;
+	*out_len = len;
+	store->at += len + 1; /* the text had a member's name before it, so there is room */
+	return 0;
+}
+
+static int read_words(const struct json *entry, struct heartbeat_control *out, struct err *err)
+{
+	const char *verdict, *mode;
+
+	if (member_token(entry, "id", out->id, sizeof(out->id), err) != 0 ||
+	    json_get_string(entry, "mode", 16, &mode, err) != 0 ||
+	    json_get_string(entry, "verdict", 16, &verdict, err) != 0)
+		return -1;
+	if (mode_parse(mode, &out->mode) != 0)
+		return err_set(err, ERR_INVALID, "member 'mode': expected off, audit or enforce");
+	if (verdict_parse(verdict, &out->verdict) != 0)
+		return err_set(err, ERR_INVALID,
+			       "member 'verdict': expected pass, fail, unknown, not-applicable or "
+			       "excepted");
+	return 0;
+}
+
+static int read_control(const struct json *entry, struct raw raw, struct store *store,
+			struct heartbeat_control *out, struct err *err)
+{
+	if (read_words(entry, out, err) != 0 ||
+	    member_opt_token(entry, "why", out->why, sizeof(out->why), err) != 0 ||
+	    member_time(entry, "since", &out->since, err) != 0 ||
+	    member_opt_time(entry, "due_at", &out->due_at, err) != 0 ||
+	    member_opt_time(entry, "until", &out->until, err) != 0)
+		return -1;
+	return read_raw_object(entry, raw, "evidence", HEARTBEAT_MAX_EVIDENCE, store,
+			       &out->evidence, &out->evidence_len, err);
+}
+
+static int read_controls(const struct json *array, struct raw raw, struct store *store,
+			 struct heartbeat *out, struct err *err)
+{
+	raw = raw_first(raw);
+	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
+		struct heartbeat_control *control = &out->controls[out->control_count];
+
+		if (read_control(entry, raw, store, control, err) != 0)
+			return err_wrap(err, "control %u", out->control_count + 1);
+		for (unsigned i = 0; i < out->control_count; i++)
+			if (strcmp(out->controls[i].id, control->id) == 0)
+				return err_set(err, ERR_INVALID, "control '%s' is there twice",
+					       control->id);
+		out->control_count++;
+		raw = raw_next(raw);
+	}
+	return 0;
+}
+
+static int read_event(const struct json *entry, struct raw raw, struct store *store,
+		      struct heartbeat_event *out, struct err *err)
+{
+	int64_t id, count = 1;
+
+	if (json_get_int(entry, "id", 0, MEMBER_INT_MAX, &id, err) != 0 ||
+	    member_time(entry, "at", &out->at, err) != 0 ||
+	    member_token(entry, "type", out->type, sizeof(out->type), err) != 0 ||
+	    json_opt_int(entry, "count", 1, UINT32_MAX, &count, err) != 0)
+		return -1;
+	out->id = (uint64_t)id;
+	out->count = (uint32_t)count;
+	return read_raw_object(entry, raw, "data", HEARTBEAT_MAX_EVENT, store, &out->data,
+			       &out->data_len, err);
+}
+
+static int read_events(const struct json *array, struct raw raw, struct store *store,
+		       struct heartbeat *out, struct err *err)
+{
+	raw = raw_first(raw);
+	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
+		if (read_event(entry, raw, store, &out->events[out->event_count], err) != 0)
+			return err_wrap(err, "event %u", out->event_count + 1);
+		out->event_count++;
+		raw = raw_next(raw);
+	}
+	return 0;
+}
+
+static int read_clock(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	const struct json *clock;
+
+	out->since_acked_s = -1;
+	if (json_get_object(root, "clock", &clock, err) != 0)
+		return -1;
+	if (json_get_int(clock, "up", 0, UPTIME_MAX_S, &out->uptime_s, err) != 0 ||
+	    member_opt_time(clock, "acked", &out->acked_time, err) != 0 ||
+	    json_opt_int(clock, "since", 0, UPTIME_MAX_S, &out->since_acked_s, err) != 0)
+		return err_wrap(err, "clock");
+	return 0;
+}
+
+static int read_base(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	const struct json *base;
+
+	if (!json_get(root, "base"))
+		return 0;
+	if (json_get_object(root, "base", &base, err) != 0)
+		return -1;
+	if (json_get_int(base, "seq", 1, MEMBER_INT_MAX, &out->base_seq, err) != 0 ||
+	    member_hash(base, "hash", out->base_hash, err) != 0)
+		return err_wrap(err, "base");
+	return 0;
+}
+
+static int read_policy(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	const struct json *policy;
+
+	if (json_get_object(root, "policy", &policy, err) != 0)
+		return -1;
+	if (member_text(policy, "name", out->policy_name, sizeof(out->policy_name), err) != 0 ||
+	    json_get_int(policy, "serial", 0, MEMBER_INT_MAX, &out->policy_serial, err) != 0 ||
+	    member_opt_hash(policy, "sha256", out->policy_sha256, err) != 0)
+		return err_wrap(err, "policy");
+	if (json_get_int(root, "exceptions", 0, MEMBER_INT_MAX, &out->exceptions_serial, err) !=
+		    0 ||
+	    json_opt_int(root, "keys", 0, MEMBER_INT_MAX, &out->keys_serial, err) != 0)
+		return -1;
+	return 0;
+}
+
+static int read_rejected(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	const size_t max = sizeof(out->rejected) / sizeof(out->rejected[0]);
+	const struct json *array;
+
+	if (!json_get(root, "rejected"))
+		return 0;
+	if (json_get_array(root, "rejected", max, &array, err) != 0)
+		return -1;
+	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
+		struct heartbeat_rejected *rejected = &out->rejected[out->rejected_count++];
+
+		if (member_token(entry, "what", rejected->what, sizeof(rejected->what), err) != 0 ||
+		    json_get_int(entry, "serial", 0, MEMBER_INT_MAX, &rejected->serial, err) != 0 ||
+		    member_text(entry, "why", rejected->why, sizeof(rejected->why), err) != 0)
+			return err_wrap(err, "rejected, entry %u", out->rejected_count);
+	}
+	return 0;
+}
+
+static int read_next(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	const struct json *jwk = json_get(root, "next");
+	struct crypto_key *key;
+
+	if (!jwk)
+		return 0;
+	if (crypto_key_from_jwk(jwk, &key, err) != 0)
+		return err_wrap(err, "next");
+	memcpy(out->next_key, crypto_key_point(key), CRYPTO_POINT_SIZE);
+	memcpy(out->next_kid, crypto_key_kid(key), CRYPTO_KID_LEN + 1);
+	crypto_key_free(key);
+	return 0;
+}
+
+static int read_head(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	int64_t lost = 0;
+
+	if (member_version(root, err) != 0 || member_uuid(root, "device", out->device, err) != 0 ||
+	    json_get_int(root, "seq", 1, MEMBER_INT_MAX, &out->seq, err) != 0 ||
+	    member_hash(root, "prev", out->prev, err) != 0 ||
+	    member_time(root, "at", &out->at, err) != 0 ||
+	    member_uuid(root, "boot", out->boot, err) != 0 || read_clock(root, out, err) != 0 ||
+	    member_text(root, "agent", out->agent, sizeof(out->agent), err) != 0 ||
+	    read_base(root, out, err) != 0 || read_policy(root, out, err) != 0 ||
+	    read_rejected(root, out, err) != 0 ||
+	    json_get_bool(root, "full", &out->full, err) != 0 ||
+	    json_opt_bool(root, "volatile", &out->volatile_chain, err) != 0 ||
+	    json_opt_int(root, "lost", 0, MEMBER_INT_MAX, &lost, err) != 0 ||
+	    member_opt_hash(root, "inventory", out->inventory, err) != 0 ||
+	    read_next(root, out, err) != 0)
+		return -1;
+	out->events_lost = (uint64_t)lost;
+	return 0;
+}
+
+static size_t count_children(const struct json *array)
+{
+	size_t count = 0;
+
+	for (const struct json *child = json_first(array); child; child = json_next(child))
+		count++;
+	return count;
+}
+
+/* One block: the controls, the events, then the text of evidence and data. */
+static int read_lists(const struct json *root, const char *text, size_t len, struct heartbeat *out,
+		      struct err *err)
+{
+	const struct json *controls, *events;
+	struct raw raw = {raw_blanks(text)};
+	size_t controls_size, events_size;
+	struct store store;
+	char *block;
+
+	if (json_get_array(root, "controls", HEARTBEAT_MAX_CONTROLS, &controls, err) != 0 ||
+	    json_get_array(root, "events", HEARTBEAT_MAX_EVENTS, &events, err) != 0)
+		return -1;
+	controls_size = count_children(controls) * sizeof(*out->controls);
+	events_size = count_children(events) * sizeof(*out->events);
+	block = malloc(controls_size + events_size + len + 1);
+	if (!block)
+		return err_set(err, ERR_NOMEM, "no memory for a heartbeat");
+	memset(block, 0, controls_size + events_size);
+	out->controls = (struct heartbeat_control *)block;
+	out->events = (struct heartbeat_event *)(block + controls_size);
+	store.at = block + controls_size + events_size;
+	if (read_controls(controls, raw_member(root, raw, controls), &store, out, err) != 0 ||
+	    read_events(events, raw_member(root, raw, events), &store, out, err) != 0) {
+		free(block);
+		return -1;
+	}
+	return 0;
+}
+
+int heartbeat_decode(const char *text, size_t len, struct heartbeat *out, struct err *err)
+{
+	struct heartbeat heartbeat = {0};
+	struct json *root;
+	int ret;
+
+	if (json_parse(text, len, &root, err) != 0)
+		return -1;
+	ret = read_head(root, &heartbeat, err);
+	if (ret == 0)
+		ret = read_lists(root, text, len, &heartbeat, err);
+	json_free(root);
+	if (ret == 0)
+		*out = heartbeat;
+	return ret;
+}
+
+void heartbeat_clear(struct heartbeat *heartbeat)
+{
+	free(heartbeat->controls); /* the start of the one block */
+	*heartbeat = (struct heartbeat){0};
+}
