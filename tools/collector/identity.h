@@ -2,13 +2,13 @@
  *
  *   keys.jws        our key sets, oldest first, one a line: each signed by a policy key of the one
  *                   before (TUF's root rule); written last by init, so its absence means "not made"
- *   keys-ORG.jws    the same for a school that moved here with its own chain of key sets
- *   online.key      signs acknowledgements and exceptions; online-KID.key: those before it, which
- *                   devices that slept through a rotation still know
- *   policy.key      signs policies and key sets; may lie offline, then it is absent here
- *   ca.key ca.crt   our CA; ca.key may lie offline until a server certificate is to be renewed
- *   server.pem      key, server certificate and CA in one file, so that they change together
- *   store.db        the store
+ *   keys-NAME.jws   the chain of a school that moved here from another collector, or is moving
+ * away: its devices go on from the sets (and the org) that they pinned; NAME is "chain" online.key
+ * signs acknowledgements and exceptions; online-KID.key: those before it, which devices that slept
+ * through a rotation still know policy.key      signs policies and key sets; may lie offline, then
+ * it is absent here ca.key ca.crt   our CA; ca.key may lie offline until a server certificate is to
+ * be renewed server.pem      key, server certificate and CA in one file, so that they change
+ * together store.db        the store
  *
  * All files are 0600 and replaced whole.  Nothing here touches the store.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -47,31 +47,31 @@ const char *identity_org(const struct identity *identity);
 const uint8_t *identity_ca_pin(const struct identity *identity); /* of ca.crt */
 /* The newest policy key of our own newest set: what new enrolment codes name. */
 const char *identity_policy_kid(const struct identity *identity);
-/* NULL for an org that is not kept here.  'org' "" or NULL means our own, everywhere below. */
-const struct keys *identity_keys(const struct identity *identity, const char *org);
+/* The newest set of a chain, NULL for a chain that is not kept here.  'chain' "" (or NULL) means
+ * our own, everywhere below. */
+const struct keys *identity_keys(const struct identity *identity, const char *chain);
 /* The set to enrol with by a code that names 'policy_kid': the newest that this key signed and
  * holds.  NULL when no set is so. */
-const char *identity_keys_first(const struct identity *identity, const char *org,
+const char *identity_keys_first(const struct identity *identity, const char *chain,
 				const char *policy_kid);
 /* The set to send to a device that has 'serial': the newest that one of its policy keys signed.
  * After that one it may need another.  NULL when it is up to date (or ahead of us: a restored
- * backup, see "keys list"). */
-const char *identity_keys_next(const struct identity *identity, const char *org, int64_t serial);
+ * backup). */
+const char *identity_keys_next(const struct identity *identity, const char *chain, int64_t serial);
 /* The newest online key of ours that a device with the set 'serial' (0: not known) believes.
  * NULL when it believes none of them. */
-const struct crypto_signer *identity_signer(const struct identity *identity, const char *org,
+const struct crypto_signer *identity_signer(const struct identity *identity, const char *chain,
 					    int64_t serial);
-/* Walks the chains, our own first: NULL past the end. */
-const char *identity_org_at(const struct identity *identity, unsigned i);
-const struct keys *identity_set_at(const struct identity *identity, const char *org, unsigned i,
-				   const char **out_jws);
+/* Walks the chains, our own ("") first: NULL past the end; and the sets of one, oldest first. */
+const char *identity_chain_at(const struct identity *identity, unsigned i);
+const struct keys *identity_set_at(const struct identity *identity, const char *chain, unsigned i,
+				   const char **out_jws, const char **out_signer_kid);
 
 /* --- changing: each replaces one file --- */
-/* Appends a set to the chain of 'org', after checking that the one before lets it in. */
-int identity_keys_append(const char *dir, const char *org, const char *jws, struct err *err);
-/* A whole chain of another org ("school import"): checked link by link. */
-int identity_keys_adopt(const char *dir, const char *jws_lines, char out_org[UUID_LEN + 1],
-			struct err *err);
+/* Appends a set to a chain, after checking that the one before lets it in. */
+int identity_keys_append(const char *dir, const char *chain, const char *jws, struct err *err);
+/* A whole chain, one set a line, checked link by link ("school import"). */
+int identity_keys_adopt(const char *dir, const char *chain, const char *lines, struct err *err);
 int identity_signer_load(const char *path, struct crypto_signer **out, struct err *err);
 int identity_signer_save(const char *path, const struct crypto_signer *signer, struct err *err);
 /* The online key becomes online-KID.key, 'next' becomes online.key. */

@@ -258,6 +258,7 @@ struct store_admin_ops {
 struct store {
 	const struct store_live_ops *live;
 	const struct store_admin_ops *admin;
+	const struct store_desk_ops *desk; /* store_desk.h */
 };
 
 enum store_access {
