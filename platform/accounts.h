@@ -67,6 +67,7 @@ struct plat_password_rules {
 	int min_length;      /* what is really asked; 0 when nothing is */
 	int min_classes;     /* of lower, upper, digit, other: how many must occur */
 	bool need_lower, need_upper, need_digit, need_other;
+	bool refuse_common;  /* words of a dictionary are refused */
 	int max_days;        /* for new accounts; -1: never */
 	bool lockout;        /* wrong guesses lock the account or slow it down */
 	int lockout_tries;   /* -1: not known */

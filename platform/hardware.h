@@ -31,9 +31,15 @@ struct plat_drive {
 	char bus[12]; /* "nvme", "sata", "usb", "virtio", "mmc" */
 	bool removable;
 };
-struct plat_usb_class {
-	char name[16]; /* "hid", "storage", "audio" ...: peripherals are counted, never named */
-	unsigned count;
+/* A peripheral.  Which eye-tracker somebody uses is health data: a control names none of the kinds
+ * that assist people, and counts the others by kind. */
+struct plat_usb {
+	char id[10];    /* vendor:product, "0951:1666" */
+	char port[24];  /* "1-3.2" */
+	char kind[16];  /* "keyboard", "pointer", "hid", "storage", "audio", "video", "network",
+			   "wireless",  "bluetooth", "modem", "printer", "scanner", "serial", "phone",
+			   "smart-card",  "hub", "other" */
+	bool removable; /* not built in */
 };
 struct plat_battery {
 	bool present;
@@ -50,7 +56,7 @@ struct plat_hardware {
 	uint64_t memory_bytes;
 	struct plat_drive *drives; /* plugged-in ones are left out */
 	size_t drive_count;
-	struct plat_usb_class *usb;
+	struct plat_usb *usb; /* hubs are left out */
 	size_t usb_count;
 	struct plat_battery battery;
 };

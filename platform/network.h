@@ -33,13 +33,13 @@ enum plat_root_login {
 	PLAT_ROOT_LOGIN_YES,
 };
 struct plat_remote {
-	char product[24]; /* "sshd", "xrdp", "vnc", "anydesk", "teamviewer" ... */
+	char product[24]; /* "ssh", "xrdp", "vnc", "anydesk", "teamviewer" ... */
 	char program[32]; /* which of its programs was found */
 	bool running;     /* now, or it is started as soon as somebody connects */
 	bool at_boot;     /* a unit starts it */
-	/* sshd only */
+	/* ssh only */
 	enum plat_root_login root_login;
-	int password_login; /* 1 yes, 0 no, -1 not known or not sshd */
+	int password_login; /* 1 yes, 0 no, -1 not known or not ssh */
 };
 struct plat_remotes {
 	struct plat_remote *items; /* what is installed; nothing else is listed */
@@ -78,14 +78,10 @@ enum plat_link_kind {
 struct plat_link {
 	char name[20];
 	enum plat_link_kind kind;
-	char by[24]; /* driver or kind: "wireguard", "tun", "rndis_host" */
+	char by[24]; /* driver or kind: "wireguard", "tun", "rndis_host"; "connection": set up only
+		      */
 	bool up;
 };
-struct plat_vpn_program {
-	char name[24]; /* "openvpn", "tor", "tailscale", "psiphon" */
-	bool running;
-};
-
 struct plat_network {
 	struct plat_proxy *proxies;
 	size_t proxy_count;
@@ -96,10 +92,18 @@ struct plat_network {
 	size_t browser_count;
 	struct plat_link *links; /* only of the kinds above */
 	size_t link_count;
-	struct plat_vpn_program *vpn_programs; /* installed ones */
-	size_t vpn_program_count;
 };
 int plat_network(struct plat_network *out, struct err *err);
 void plat_network_clear(struct plat_network *network);
+
+/* --- where the machine is --- */
+#define PLAT_ADDRESSES 16
+struct plat_place_on_net {
+	char addresses[PLAT_ADDRESSES][PLAT_ADDRESS_MAX]; /* its own, of links that lead outside */
+	size_t address_count;
+	char domains[4][120]; /* handed out by the network, for looking names up */
+	size_t domain_count;
+};
+int plat_place_on_net(struct plat_place_on_net *out, struct err *err);
 
 #endif

@@ -25,4 +25,9 @@ int plat_service(const char *name, struct plat_service *out, struct err *err);
 /* True when a process of this name runs (its program's file name). */
 int plat_program_runs(const char *program, bool *out, struct err *err);
 
+/* Calls 'each' with every program's file name: first those that run, then those installed in the
+ * system's folders.  False from it ends the walk. */
+int plat_each_program(bool (*each)(void *ctx, const char *name, bool running), void *ctx,
+		      struct err *err);
+
 #endif

@@ -167,7 +167,6 @@ int plat_network(struct plat_network *out, struct err *err)
 	out->resolvers = COPY(facts->resolvers, facts->resolver_count);
 	out->browsers = COPY(facts->browsers, facts->browser_count);
 	out->links = COPY(facts->links, facts->link_count);
-	out->vpn_programs = COPY(facts->vpn_programs, facts->vpn_program_count);
 	return 0;
 }
 
@@ -177,7 +176,6 @@ void plat_network_clear(struct plat_network *network)
 	free(network->resolvers);
 	free(network->browsers);
 	free(network->links);
-	free(network->vpn_programs);
 	memset(network, 0, sizeof(*network));
 }
 
@@ -246,5 +244,26 @@ int plat_program_runs(const char *program, bool *out, struct err *err)
 {
 	(void)err;
 	*out = holds(fake_machine.programs, program);
+	return 0;
+}
+
+int plat_each_program(bool (*each)(void *ctx, const char *name, bool running), void *ctx,
+		      struct err *err)
+{
+	const char *const *lists[] = {fake_machine.programs, fake_machine.installed_programs};
+	size_t i, n;
+
+	(void)err;
+	for (i = 0; i < 2; i++)
+		for (n = 0; lists[i] && lists[i][n]; n++)
+			if (!each(ctx, lists[i][n], i == 0))
+				return 0;
+	return 0;
+}
+
+int plat_place_on_net(struct plat_place_on_net *out, struct err *err)
+{
+	(void)err;
+	*out = fake_machine.place_on_net;
 	return 0;
 }

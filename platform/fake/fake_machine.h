@@ -61,7 +61,9 @@ struct fake_machine {
 	const char *machine_name;
 	const struct fake_service *services; /* others are absent */
 	size_t service_count;
-	const char *const *programs;   /* running ones; ends with NULL; may be NULL */
+	const char *const *programs;           /* running ones; ends with NULL; may be NULL */
+	const char *const *installed_programs; /* the same */
+	struct plat_place_on_net place_on_net;
 	const char *const *boot_words; /* ends with NULL; may be NULL */
 };
 extern struct fake_machine fake_machine; /* the one machine a test stands in */
