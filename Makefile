@@ -41,7 +41,7 @@ caretaker-collector_NEEDS := policy proto platform base
 caretaker-collector_LIBS  := libevent libevent_openssl libevent_pthreads libssl libcrypto zlib inih libcjson sqlite3
 caretaker-fleet_DIR     := tools/fleet
 caretaker-fleet_NEEDS   := policy proto platform base
-caretaker-fleet_LIBS    := libevent libevent_openssl libssl libcrypto zlib inih libcjson
+caretaker-fleet_LIBS    := libcurl libssl libcrypto zlib inih libcjson
 
 # Who may include whom: "make layers" holds the code to it.  Left: a folder; right: what it may
 # include of ours besides itself.
@@ -62,7 +62,7 @@ obj     = $(patsubst %.c,$(B)/%.o,$(1))
 lib     = $(patsubst %,$(B)/lib%.a,$(1))
 pkgs    = $(if $(1),$(shell $(PKG_CONFIG) $(2) $(1) 2>/dev/null))
 # Larger pieces of text that a program carries: FILE -> gen/FILE.h holding its bytes.
-EMBED   := conf/heartbeat-dict-1.txt conf/policies/default.ini $(wildcard tools/collector/*.sql tools/collector/openapi.json)
+EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/policies/default.ini tools/collector/*.sql tools/collector/openapi.json)
 GEN     := $(patsubst %,$(B)/gen/%.h,$(EMBED))
 
 SRC_platform := $(wildcard platform/$(PLATFORM)/*.c)
@@ -113,10 +113,10 @@ layers: ## includes stay within ALLOW; one .c file a library; no OS outside plat
 	@tools/dev/layers $(ALLOW)
 
 portable: $(GEN) ## the portable code compiles with mingw-w64 (compile only)
-	@tools/dev/portable "$(CPPFLAGS)" agent/base agent/proto agent/policy agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
+	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
 
-lint: $(GEN) ## clang-format, cppcheck, clang-tidy
-	@tools/dev/lint "$(CPPFLAGS)" $(ALL_C) $(ALL_H)
+lint: $(GEN) ## clang-format, cppcheck, clang-tidy; LINT="FILE..." for some
+	@tools/dev/lint $(CPPFLAGS) -- $(or $(LINT),$(ALL_C) $(wildcard tests/unit/*.c tests/fuzz/*.c) $(ALL_H))
 
 shape: ## functions over 60 lines, nesting over 3, files over 600: places to look again
 	@tools/dev/shape agent platform tools
