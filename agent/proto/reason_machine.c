@@ -1,0 +1,89 @@
+/* Sentences for controls about hardware, software and the network: see reason_tables.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/proto/reason_tables.h"
+
+#include <stddef.h>
+
+const struct reason reason_removable_storage[] = {
+	{"not-approved", "Storage that nobody approved was connected: {devices}.",
+	 "Take it away, or approve it at the collector."},
+	{"not-encrypted", "Storage without encryption was used: {devices}.",
+	 "Give its owner an encrypted stick."},
+	{"would-refuse", "{count} connections of storage would have been refused.",
+	 "Look at who needs them before you set this control to enforce."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_hardware[] = {
+	{"not-approved", "Hardware that the policy does not allow is connected: {devices}.",
+	 "Take it away, or allow its class in the policy."},
+	{"battery-worn", "The battery holds {battery_percent} % of what it did when new.",
+	 "Plan for a new battery."},
+	{"disk-failing", "The disk {disk} reports that it is failing.",
+	 "Save what is on it and replace it soon."},
+	{"no-serial", "The firmware names no serial number that identifies this machine.",
+	 "Note the number on the case in the asset register."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_software[] = {
+	{"banned", "Software that the policy forbids is installed: {banned}.",
+	 "Remove it, and find out why it was wanted."},
+	{"not-approved", "Software that nobody approved is installed: {not_approved}.",
+	 "Remove it, or approve it in the policy."},
+	{"foreign-source", "Software comes from sources that the policy does not name: {sources}.",
+	 "Remove the source, or name it in the policy."},
+	{"in-home", "Programs lie in people's home folders: {in_home}.",
+	 "Remove them, and install what is needed for everyone."},
+	{"licence-missing", "Software without a licence on record: {unlicensed}.",
+	 "Note the licence at the collector, or remove the software."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_configuration[] = {
+	{"package-missing", "Required packages are missing: {missing}.",
+	 "Install them: 'apt install' with these names."},
+	{"file-changed", "Files are not as the policy has them: {changed}.",
+	 "Put the school's version back, or update the policy if the change was meant."},
+	{"file-missing", "Files that the policy names are missing: {missing_files}.",
+	 "Put them back."},
+	{"browser-policy", "The browser's policy is not the school's: {browsers}.",
+	 "Put the school's policy file back for {browsers}."},
+	{"nothing-required", "The policy requires no package, file or browser policy.",
+	 "Nothing to do; name some in [configuration] when there are."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_services[] = {
+	{"listening", "Programs listen on the network that the policy does not allow: {extra}.",
+	 "Stop and disable each service, or allow its port in the policy."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_network[] = {
+	{"proxy", "A proxy is set that the policy does not name: {proxies}.",
+	 "Remove the setting, or name the proxy in the policy."},
+	{"no-proxy", "The school's proxy is not set.", "Set the proxy to {proxy_wanted}."},
+	{"dns", "Names are looked up at servers that the policy does not name: {dns_extra}.",
+	 "Set the school's DNS servers, or name these in the policy."},
+	{"dns-over-https", "{browsers} may look names up past the school's DNS (DNS over HTTPS).",
+	 "Switch it off by the browser's policy."},
+	{"vpn", "A VPN is set up that the policy does not allow: {vpns}.",
+	 "Remove it, or name it in the policy."},
+	{"tethering", "The machine goes online through a phone: {interfaces}.",
+	 "Disconnect the phone and use the school's network."},
+	{"hotspot", "The machine offers a hotspot: {interfaces}.", "Switch the hotspot off."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_remote_access[] = {
+	{"not-allowed", "Remote access that the policy does not allow is running: {running}.",
+	 "Stop and remove it, or allow it in the policy."},
+	{"installed", "Remote access that the policy does not allow is installed: {installed}.",
+	 "Remove it, or allow it in the policy."},
+	{"root-login", "Remote log-in as 'root' is possible.",
+	 "Set 'PermitRootLogin no' in /etc/ssh/sshd_config."},
+	{"password-login", "Remote log-in takes a password alone.",
+	 "Set 'PasswordAuthentication no' in /etc/ssh/sshd_config and use keys."},
+	{NULL, NULL, NULL},
+};

@@ -1,0 +1,139 @@
+/* Sentences for the safeguards: see reason_tables.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/proto/reason_tables.h"
+
+#include <stddef.h>
+
+const struct reason reason_anti_virus[] = {
+	{"none", "No anti-virus was found on this machine.",
+	 "Install the school's anti-virus (ClamAV: 'apt install clamav-daemon clamav-freshclam')."},
+	{"not-running", "{product} is installed but not running.",
+	 "Start it and see that it starts by itself: 'systemctl enable --now {unit}'."},
+	{"not-on-access", "{product} does not scan files as people open them.",
+	 "Switch on-access scanning on (ClamAV: set OnAccessIncludePath and start clamonacc)."},
+	{"signatures-old",
+	 "The virus signatures of {product} are {signature_age_s:duration} old; the policy allows "
+	 "{signature_max_s:duration}.",
+	 "See why {product} does not update itself (ClamAV: 'systemctl status clamav-freshclam')."},
+	{"signatures-missing", "{product} has no virus signatures.",
+	 "Let it fetch them (ClamAV: 'systemctl restart clamav-freshclam')."},
+	{"updater-off", "{product} does not fetch new signatures by itself.",
+	 "Start its updater: 'systemctl enable --now {updater}'."},
+	{"scan-old", "The last full scan was on {last_scan:date}.",
+	 "Run a full scan, and plan one a week."},
+	{"never-scanned", "This machine was never scanned as a whole.",
+	 "Run a full scan, and plan one a week."},
+	{"virus-found", "{product} found: {detections}.",
+	 "Take the machine off the network, clean it, and find out where it came from."},
+	{"excluded", "{product} leaves out folders that the policy does not allow: {excluded}.",
+	 "Remove these exclusions from its settings."},
+	{"other-product", "The policy asks for {product_wanted}; found: {product}.",
+	 "Install {product_wanted}, or name {product} in the policy."},
+	{"product-untried",
+	 "{product} is there; Caretaker's reading of it was never tried on a "
+	 "real one.",
+	 "Check its state by hand, and report how it went."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_updates[] = {
+	{"current", "All security fixes are installed.", "Nothing to do."},
+	{"pending",
+	 "{pending:count} security fixes wait, the first due by {due_at:date}: {pending}.",
+	 "Install them: 'apt upgrade'."},
+	{"overdue", "{overdue:count} security fixes are overdue: {overdue}.",
+	 "Install them now: 'apt upgrade'."},
+	{"end-of-life", "{release} gets no more security fixes since {ended:date}.",
+	 "Move the machine to a release that does."},
+	{"ends-soon", "{release} gets no more security fixes after {ends:date}.",
+	 "Plan the move to a newer release."},
+	{"not-automatic", "Security fixes are not installed by themselves.",
+	 "Install and switch on unattended-upgrades."},
+	{"automatic-fails", "Automatic updates last succeeded on {last_success:date}.",
+	 "See /var/log/unattended-upgrades for why they fail."},
+	{"lists-old", "The lists of packages are {lists_age_s:duration} old.",
+	 "Run 'apt update' and see why it does not run by itself."},
+	{"no-security-source", "No source of security fixes is set up.",
+	 "Add the security archive of {release} to the package sources."},
+	{"reboot-pending", "An update needs a restart since {reboot_since:date}.",
+	 "Restart the machine."},
+	{"no-manager", "No package manager that Caretaker knows was found.",
+	 "Check the updates by hand."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_check_in[] = {
+	{"overdue", "The machine was last seen on {last_seen:date}.",
+	 "Bring it in, switch it on and let it update."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_disk_encryption[] = {
+	{"plain", "Not encrypted: {plain}.",
+	 "Save the data and set the disk up anew with encryption (LUKS), or name the place in the "
+	 "policy."},
+	{"swap-plain", "The swap space is not encrypted: {swap}.",
+	 "Put swap on an encrypted disk, or use a random key for it in /etc/crypttab."},
+	{"no-disks", "This machine has no disk of its own: it is a container.", "Nothing to do."},
+	{"below-unknown", "What lies below {unknown} cannot be seen from here.",
+	 "Check on the host that the disk is encrypted."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_firewall[] = {
+	{"none", "No firewall is on: nothing filters what comes in.",
+	 "Switch one on (Debian, Ubuntu: 'apt install ufw' and 'ufw enable')."},
+	{"accepts-all", "The firewall {product} is on but lets everything in.",
+	 "Set its default for incoming connections to deny."},
+	{"not-at-boot", "The firewall {product} is on now but not after a restart.",
+	 "Switch it on for good: 'systemctl enable {unit}'."},
+	{"open-ports", "The firewall lets in what the policy does not name: {open}.",
+	 "Close these ports, or allow them in the policy."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_tamper[] = {
+	{"file-changed", "Caretaker's own files were changed: {changed}.",
+	 "Install the package anew ('apt install --reinstall caretaker') and find out who did it."},
+	{"unit-stopped", "Caretaker's service was stopped or switched off: {units}.",
+	 "Switch it on: 'systemctl enable --now caretakerd'."},
+	{"clock-back", "The clock went back by {back_s:duration}.",
+	 "See that the time is set by itself (NTP) and that the battery of the clock is good."},
+	{"safeguard-stopped", "Safeguards were stopped: {stopped}.",
+	 "Start them again and find out who stopped them."},
+	{"policy-changed", "The policy on this machine is not the one that was signed.",
+	 "Run 'caretaker check': the signed one is put back; find out who changed it."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_backup[] = {
+	{"old", "The last backup is {age_s:duration} old; the policy allows {max_s:duration}.",
+	 "See why the backup does not run."},
+	{"never", "There is no sign that a backup ever ran.",
+	 "Set the backup up, or name its file or unit in the policy."},
+	{"failed", "The backup's last run failed ({unit}).", "See 'journalctl -u {unit}' for why."},
+	{"sync-missing", "The sync client {client} is not running.",
+	 "Start it and sign in, so that files are kept on the school's storage."},
+	{"sync-unhealthy", "The sync client {client} is not in step since {since:date}.",
+	 "Open it and see what it waits for."},
+	{"not-asked", "The policy names no backup to look at.",
+	 "Nothing to do; name a file, a unit or a sync client in [backup] when there is one."},
+	{NULL, NULL, NULL},
+};
+
+const struct reason reason_filtering[] = {
+	{"client-missing", "The school's filter client is not installed: {missing}.",
+	 "Install it."},
+	{"client-stopped", "The school's filter client is not running: {stopped}.",
+	 "Start it and see that it starts by itself."},
+	{"certificate-missing", "The filter's certificate is not trusted on this machine.",
+	 "Install the school's CA certificate."},
+	{"extension-missing", "The filter's extension is not forced in {browsers}.",
+	 "Add it to the browser's policy."},
+	{"proxy-missing", "The filter's proxy is not set.", "Set the proxy to {proxy_wanted}."},
+	{"open-wifi", "The Wi-Fi in use is not secured.",
+	 "Use the school's secured Wi-Fi and forget the open one."},
+	{"not-asked", "The policy names no filter to look at.",
+	 "Nothing to do; name the filter in [filtering] when there is one."},
+	{NULL, NULL, NULL},
+};
