@@ -29,7 +29,7 @@ static enum err_code code_from_errno(int errnum)
 	}
 }
 
-int err_set(struct err *err, enum err_code code, const char *fmt, ...)
+int(err_set)(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -40,7 +40,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	return -1;
 }
 
-int err_errno(struct err *err, int errnum, const char *fmt, ...)
+int(err_errno)(struct err *err, int errnum, const char *fmt, ...)
 {
 	size_t len;
 	va_list ap;
@@ -54,7 +54,7 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...)
 	return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int(err_wrap)(struct err *err, const char *fmt, ...)
 {
 	char inner[sizeof(err->msg)];
 	size_t len;

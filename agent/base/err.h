@@ -18,8 +18,8 @@ enum err_code {
 	ERR_INVALID,     /* bad input: file, message, argument */
 	ERR_UNSUPPORTED, /* this machine cannot tell; never a failed check */
 	ERR_TIMEOUT,
-	ERR_FULL,        /* no space: disk, quota, queue */
-	ERR_AUTH,        /* a signature, a pin or a proof does not hold */
+	ERR_FULL, /* no space: disk, quota, queue */
+	ERR_AUTH, /* a signature, a pin or a proof does not hold */
 };
 
 struct err {
@@ -35,5 +35,16 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 
 
 /* Puts "fmt: " in front of a message already set; keeps the code.  Returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The same calls, so that compilers and analysers see the -1, too: without it each of them believes
+ * that 'return err_set(...)' may be a success, and warns of what a success would have set. */
+static inline int err_minus_one(int ret)
+{
+	(void)ret;
+	return -1;
+}
+#define err_set(...) err_minus_one(err_set(__VA_ARGS__))
+#define err_errno(...) err_minus_one(err_errno(__VA_ARGS__))
+#define err_wrap(...) err_minus_one(err_wrap(__VA_ARGS__))
 
 #endif

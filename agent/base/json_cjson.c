@@ -242,7 +242,7 @@ static int scan_word(struct scan *scan, const char *word)
 {
 	size_t len = strlen(word);
 
-	if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len))
+	if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0)
 		return refuse(scan, scan->at, "expected a value");
 	scan->at += len;
 	return 0;
@@ -291,8 +291,7 @@ static int scan_children(struct scan *scan)
 	return 0;
 }
 
-/* With the blanks around it. */
-// NOLINTNEXTLINE(misc-no-recursion): at most JSON_MAX_DEPTH deep
+/* With the blanks around it.  Calls itself through scan_children(), JSON_MAX_DEPTH deep at most. */
 static int scan_value(struct scan *scan)
 {
 	int ret;
@@ -376,7 +375,6 @@ static int check_names(const cJSON *object, struct err *err)
 	return 0;
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): at most JSON_MAX_DEPTH deep
 static int check_tree(const cJSON *value, struct err *err)
 {
 	if (cJSON_IsNumber(value) && !isfinite(value->valuedouble))

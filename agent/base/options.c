@@ -92,6 +92,7 @@ static void print_help(const struct program *program, const struct command *comm
 
 /* --- wrong usage --- */
 
+/* Always returns WRONG. */
 static enum outcome wrong(const struct parse *parse, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static enum outcome wrong(const struct parse *parse, const char *fmt, ...)
@@ -115,7 +116,7 @@ struct shown {
 
 static struct shown show(const char *text)
 {
-	struct shown shown;
+	struct shown shown = {""};
 
 	text_clean(shown.text, sizeof(shown.text), text, strlen(text));
 	return shown;
@@ -314,7 +315,6 @@ static enum outcome unknown_command(const struct parse *parse, char *const words
 }
 
 /* The first words that are not options; options of the program may stand before. */
-// NOLINTNEXTLINE(misc-no-recursion): once for each "help"
 static enum outcome find_command(struct parse *parse)
 {
 	const struct program *program = parse->program;
@@ -416,6 +416,7 @@ int options_run(const struct program *program, int argc, char *argv[])
 	case WRONG: return EXIT_USAGE;
 	case GO_ON: break;
 	}
+	assert(parse.command);
 	return parse.command->run(&parse.options);
 }
 

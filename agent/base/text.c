@@ -59,7 +59,7 @@ static const unsigned char b64url_value[256] = {
 	/* 0x60 */ N, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
 	/* 0x70 */ 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, N, N, N, N, N,
 	N16, N16, N16, N16, N16, N16, N16, N16,
-	/* clang-format on */
+/* clang-format on */
 #undef N16
 #undef N8
 #undef N
