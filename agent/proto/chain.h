@@ -3,6 +3,7 @@
 #ifndef CARETAKER_PROTO_CHAIN_H
 #define CARETAKER_PROTO_CHAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct chain_finding {
 struct chain_report {
 	char device[UUID_LEN + 1];
 	char kid[CRYPTO_KID_LEN + 1];
+	bool signatures_checked; /* false: no key was given */
 	size_t checked, good;
 	int64_t first_seq, last_seq, first_at, last_at;
 	char head[HASH_TEXT];
@@ -35,7 +37,8 @@ struct chain_report {
 	struct chain_finding findings[100];
 };
 /* 'text' holds one JWS (or one erased row {"seq","hash","prev"}) a line.  'key' NULL: the key is not
- * known, signatures are not checked and the report says so.  -1 only for what is no file of
+ * known, signatures are not checked and the report says so.  A key that a good heartbeat names as its
+ * successor is taken for those after it.  -1 only for what is no file of
  * heartbeats at all. */
 int chain_check(const char *text, size_t len, const struct crypto_key *key,
 		struct chain_report *out, struct err *err);
