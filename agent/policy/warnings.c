@@ -1,0 +1,341 @@
+/* What is legal in a policy but surely not meant.  Nothing here refuses: a school may have reasons,
+ * and the default policy must not warn.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/policy/policy.h"
+
+#include "agent/base/buf.h"
+#include "agent/base/text.h"
+#include "agent/policy/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct warnings {
+	const struct policy *policy;
+	struct buf *out;
+	unsigned count;
+};
+
+static void warn(struct warnings *warnings, enum policy_key key, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+
+/* A line that stands where 'key' was given; where it was not, the first line. */
+static void warn(struct warnings *warnings, enum policy_key key, const char *fmt, ...)
+{
+	int line = policy_line(warnings->policy, key);
+	char text[400], clean[400];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	text_clean(clean, sizeof(clean), text, strlen(text));
+	buf_addf(warnings->out, "%s:%d: warning: %s\n", policy_source(warnings->policy),
+		 line ? line : 1, clean);
+	warnings->count++;
+}
+
+static bool enforces(const struct policy *policy, enum control_id control)
+{
+	return policy_mode(policy, control) == MODE_ENFORCE;
+}
+
+static bool runs(const struct policy *policy, enum control_id control)
+{
+	return policy_mode(policy, control) != MODE_OFF;
+}
+
+static bool empty(const struct policy *policy, enum policy_key key)
+{
+	return policy_count(policy, key) == 0;
+}
+
+static bool choice_is(const struct policy *policy, enum policy_key key, const char *word)
+{
+	const char *at = policy_schema(key)->choices;
+
+	for (unsigned i = policy_choice(policy, key); i > 0; i--)
+		at = strchr(at, ',') + 1;
+	return strcspn(at, ",") == strlen(word) && strncmp(at, word, strlen(word)) == 0;
+}
+
+/* --- any key --------------------------------------------------------------------------------- */
+
+static void check_off(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+
+	for (int i = 0; i < POLICY_KEY_COUNT; i++) {
+		const struct policy_schema *row = policy_schema((enum policy_key)i);
+		enum control_id control;
+
+		if (strcmp(row->key, "mode") != 0 && control_parse(row->section, &control) == 0 &&
+		    !runs(policy, control) && policy_changed(policy, (enum policy_key)i))
+			warn(warnings, (enum policy_key)i,
+			     "'%s' has no effect: [%s] has mode = off", row->key, row->section);
+	}
+}
+
+static bool is_quoted(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 1 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0];
+}
+
+static void check_list(struct warnings *warnings, enum policy_key key)
+{
+	const struct policy *policy = warnings->policy;
+	const struct policy_schema *row = policy_schema(key);
+
+	if (strcmp(row->choices, "<line>") == 0)
+		return;
+	for (size_t i = 0; i < policy_count(policy, key); i++) {
+		const char *item = policy_item(policy, key, i);
+
+		if (is_quoted(item))
+			warn(warnings, key, "the quotation marks are part of '%s': %s", row->key,
+			     item);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(policy_item(policy, key, j), item) == 0) {
+				warn(warnings, key, "'%s' stands twice in '%s'", item, row->key);
+				break;
+			}
+		}
+	}
+}
+
+static void check_values(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+
+	for (int i = 0; i < POLICY_KEY_COUNT; i++) {
+		enum policy_key key = (enum policy_key)i;
+		enum policy_type type = policy_schema(key)->type;
+
+		if (!policy_line(policy, key))
+			continue;
+		if (type == POLICY_LIST)
+			check_list(warnings, key);
+		else if (type == POLICY_TEXT && is_quoted(policy_text(policy, key)))
+			warn(warnings, key, "the quotation marks are part of '%s'",
+			     policy_schema(key)->key);
+	}
+}
+
+/* An item of both lists, compared as text: one that is wanted and unwanted, or counted twice. */
+static void check_apart(struct warnings *warnings, enum policy_key a, enum policy_key b)
+{
+	const struct policy *policy = warnings->policy;
+
+	for (size_t i = 0; i < policy_count(policy, a); i++) {
+		const char *item = policy_item(policy, a, i);
+
+		if (policy_lists(policy, b, item))
+			warn(warnings, a, "'%s' of '%s' is also meant by [%s] %s", item,
+			     policy_schema(a)->key, policy_schema(b)->section,
+			     policy_schema(b)->key);
+	}
+}
+
+/* --- nothing to do --------------------------------------------------------------------------- */
+
+/* Controls that look for what the policy names: under 'enforce' with nothing named they say
+ * not-applicable, which is hardly what was meant. */
+static void check_nothing(struct warnings *warnings)
+{
+	static const struct {
+		enum control_id control;
+		enum policy_key mode;
+		enum policy_key lists[6];
+		size_t count;
+	} needs[] = {
+		{CONTROL_FILTERING,
+		 POLICY_FILTERING_MODE,
+		 {POLICY_FILTERING_PROGRAMS, POLICY_FILTERING_PACKAGES, POLICY_FILTERING_UNITS,
+		  POLICY_FILTERING_CA_SHA256, POLICY_FILTERING_EXTENSIONS},
+		 5},
+		{CONTROL_BACKUP,
+		 POLICY_BACKUP_MODE,
+		 {POLICY_BACKUP_FILES, POLICY_BACKUP_UNITS, POLICY_BACKUP_OFF_SITE_FILES,
+		  POLICY_BACKUP_SYNC_CLIENTS},
+		 4},
+		{CONTROL_CONFIGURATION,
+		 POLICY_CONFIGURATION_MODE,
+		 {POLICY_CONFIGURATION_REQUIRED_PACKAGES, POLICY_CONFIGURATION_REQUIRED_UNITS,
+		  POLICY_CONFIGURATION_FILES, POLICY_CONFIGURATION_BROWSER_POLICIES},
+		 4},
+	};
+	const struct policy *policy = warnings->policy;
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
+		bool named = needs[i].control == CONTROL_FILTERING &&
+			     policy_flag(policy, POLICY_FILTERING_PROXY_REQUIRED);
+
+		for (size_t j = 0; j < needs[i].count; j++)
+			named = named || !empty(policy, needs[i].lists[j]);
+		if (enforces(policy, needs[i].control) && !named)
+			warn(warnings, needs[i].mode,
+			     "[%s] names nothing to look for, so it will say 'not applicable'",
+			     control_name(needs[i].control));
+	}
+}
+
+static void check_storage(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key allow = POLICY_REMOVABLE_STORAGE_ALLOW;
+	bool excepted = policy_flag(policy, POLICY_EXCEPTIONS_ALLOWED) &&
+			policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, "removable-storage");
+
+	if (!runs(policy, CONTROL_REMOVABLE_STORAGE))
+		return;
+	if (enforces(policy, CONTROL_REMOVABLE_STORAGE) && choice_is(policy, allow, "any") &&
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED_ONLY) &&
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_SCAN_FIRST) &&
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY) &&
+	    empty(policy, POLICY_REMOVABLE_STORAGE_FRONT_PORTS))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_MODE,
+		     "enforces nothing: any medium may be used, unencrypted, unscanned, in any "
+		     "port");
+	if (choice_is(policy, allow, "approved") && !excepted &&
+	    empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS) &&
+	    empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE))
+		warn(warnings, allow,
+		     "nothing can be approved: no stick and no person is listed, and [exceptions] "
+		     "allows none for removable-storage");
+	if (choice_is(policy, allow, "none") &&
+	    !empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,
+		     "'approved_sticks' has no effect: 'allow' is none");
+	if (choice_is(policy, allow, "none") &&
+	    !empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE,
+		     "'approved_people' has no effect: 'allow' is none");
+	if (policy_flag(policy, POLICY_REMOVABLE_STORAGE_SCAN_FIRST) &&
+	    !runs(policy, CONTROL_ANTI_VIRUS))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_SCAN_FIRST,
+		     "media are to be scanned first, but [anti-virus] is off, so nobody sees "
+		     "whether the scanner is up to date");
+}
+
+static void check_software(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+
+	if (!runs(policy, CONTROL_SOFTWARE))
+		return;
+	if (policy_lists(policy, POLICY_SOFTWARE_BANNED, ""))
+		warn(warnings, POLICY_SOFTWARE_BANNED, "bans every program: an item is '*'");
+	else {
+		check_apart(warnings, POLICY_CONFIGURATION_REQUIRED_PACKAGES,
+			    POLICY_SOFTWARE_BANNED);
+		check_apart(warnings, POLICY_FILTERING_PACKAGES, POLICY_SOFTWARE_BANNED);
+		check_apart(warnings, POLICY_BACKUP_SYNC_CLIENTS, POLICY_SOFTWARE_BANNED);
+	}
+	if (enforces(policy, CONTROL_SOFTWARE) && empty(policy, POLICY_SOFTWARE_BANNED) &&
+	    empty(policy, POLICY_SOFTWARE_REFUSED_PLACES) &&
+	    policy_lists(policy, POLICY_SOFTWARE_ALLOWED_SOURCES, ""))
+		warn(warnings, POLICY_SOFTWARE_MODE,
+		     "enforces nothing: nothing is banned, from anywhere");
+}
+
+/* --- two keys that do not go together -------------------------------------------------------- */
+
+static void check_people(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key pupils = POLICY_ACCOUNTS_PUPIL_ACCOUNTS;
+
+	if (policy_choice(policy, POLICY_PRIVACY_PUPILS) >
+	    policy_choice(policy, POLICY_PRIVACY_USERS))
+		warn(warnings, POLICY_PRIVACY_PUPILS, "pupils are named more plainly than staff");
+	if (runs(policy, CONTROL_HOURS) && choice_is(policy, POLICY_POLICY_USED_BY, "staff"))
+		warn(warnings, POLICY_HOURS_MODE,
+		     "[hours] looks at nobody: the machines are used by staff");
+	if (runs(policy, CONTROL_HOURS) && choice_is(policy, POLICY_POLICY_USED_BY, "both") &&
+	    empty(policy, pupils))
+		warn(warnings, POLICY_HOURS_MODE,
+		     "[hours] looks at nobody: [accounts] pupil_accounts is empty");
+	if (!runs(policy, CONTROL_ACCOUNTS))
+		return;
+	if (policy_lists(policy, POLICY_ACCOUNTS_ADMINISTRATORS, ""))
+		warn(warnings, POLICY_ACCOUNTS_ADMINISTRATORS,
+		     "everyone may be an administrator: an item is '*'");
+	check_apart(warnings, pupils, POLICY_ACCOUNTS_ADMINISTRATORS);
+	check_apart(warnings, pupils, POLICY_ACCOUNTS_STAFF_ACCOUNTS);
+	check_apart(warnings, POLICY_ACCOUNTS_CLASS_ACCOUNTS, POLICY_ACCOUNTS_ADMINISTRATORS);
+	check_apart(warnings, POLICY_ACCOUNTS_CLASS_ACCOUNTS, POLICY_ACCOUNTS_DISABLED_ACCOUNTS);
+	if (policy_number(policy, POLICY_PASSWORD_POLICY_MIN_LENGTH) < 6)
+		warn(warnings, POLICY_PASSWORD_POLICY_MIN_LENGTH,
+		     "fewer than the 6 characters that Cyber Essentials asks of what unlocks a "
+		     "device");
+}
+
+static void check_times(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	int closes = policy_clock(policy, POLICY_CALENDAR_CLOSES);
+
+	if (closes <= policy_clock(policy, POLICY_CALENDAR_OPENS))
+		warn(warnings, POLICY_CALENDAR_CLOSES, "lessons end before they begin");
+	if (policy_days(policy, POLICY_CALENDAR_SCHOOL_DAYS) == 0)
+		warn(warnings, POLICY_CALENDAR_SCHOOL_DAYS, "the school is never open");
+	if (runs(policy, CONTROL_END_OF_DAY) &&
+	    policy_clock(policy, POLICY_END_OF_DAY_TIME) < closes)
+		warn(warnings, POLICY_END_OF_DAY_TIME,
+		     "the working day ends before lessons do ([calendar] closes)");
+	if (runs(policy, CONTROL_SCREEN_LOCK) && policy_flag(policy, POLICY_SCREEN_LOCK_REMIND) &&
+	    policy_number(policy, POLICY_SCREEN_LOCK_REMIND_IDLE_MINUTES) * 60 >=
+		    policy_number(policy, POLICY_SCREEN_LOCK_IDLE_MAX_SECONDS))
+		warn(warnings, POLICY_SCREEN_LOCK_IDLE_MAX_SECONDS,
+		     "nobody is ever reminded: the screen has locked before 'remind_idle_minutes'");
+	if (policy_number(policy, POLICY_EXCEPTIONS_OFFICE_MAX_DAYS) >
+	    policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS))
+		warn(warnings, POLICY_EXCEPTIONS_OFFICE_MAX_DAYS,
+		     "the office grants for longer than 'max_days', which devices do not honour");
+}
+
+static void check_network(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+
+	if (policy_lists(policy, POLICY_REMOTE_ACCESS_ALLOWED, "ssh") &&
+	    runs(policy, CONTROL_REMOTE_ACCESS) && runs(policy, CONTROL_SERVICES) &&
+	    !policy_lists(policy, POLICY_SERVICES_ALLOWED_PORTS, "tcp/22") &&
+	    !policy_lists(policy, POLICY_SERVICES_ALLOWED_PROGRAMS, "sshd"))
+		warn(warnings, POLICY_REMOTE_ACCESS_ALLOWED,
+		     "ssh is allowed here, but [services] allows neither tcp/22 nor sshd");
+	if (policy_flag(policy, POLICY_NETWORK_DNS_OVER_HTTPS_ALLOWED) &&
+	    !empty(policy, POLICY_NETWORK_DNS_OVER_HTTPS_SERVERS))
+		warn(warnings, POLICY_NETWORK_DNS_OVER_HTTPS_SERVERS,
+		     "'dns_over_https_servers' has no effect: any server is allowed");
+	if (policy_flag(policy, POLICY_NETWORK_DNS_EVERYWHERE) &&
+	    empty(policy, POLICY_NETWORK_DNS_SERVERS))
+		warn(warnings, POLICY_NETWORK_DNS_EVERYWHERE,
+		     "'dns_everywhere' has no effect: 'dns_servers' is empty");
+	if (runs(policy, CONTROL_FILTERING) &&
+	    policy_flag(policy, POLICY_FILTERING_PROXY_REQUIRED) &&
+	    !*policy_text(policy, POLICY_NETWORK_PROXY) &&
+	    !*policy_text(policy, POLICY_NETWORK_PROXY_PAC))
+		warn(warnings, POLICY_FILTERING_PROXY_REQUIRED,
+		     "the filter is a proxy, but [network] names none");
+	if (policy_flag(policy, POLICY_AGREEMENT_SHOW) && empty(policy, POLICY_AGREEMENT_TEXT))
+		warn(warnings, POLICY_AGREEMENT_SHOW, "the agreement is shown, but has no 'text'");
+}
+
+unsigned policy_warnings(const struct policy *policy, struct buf *out)
+{
+	struct warnings warnings = {.policy = policy, .out = out};
+
+	check_values(&warnings);
+	check_off(&warnings);
+	check_nothing(&warnings);
+	check_storage(&warnings);
+	check_software(&warnings);
+	check_people(&warnings);
+	check_times(&warnings);
+	check_network(&warnings);
+	return warnings.count;
+}
