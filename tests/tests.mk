@@ -3,20 +3,23 @@
 
 # tests/unit/test_NAME.c links every layer with the fake platform.
 # tests/unit/linux_NAME.c links platform/linux instead, and tests/unit/collector_NAME.c also the
-# collector's objects (all but its main).
-TEST_LIBS  := libcrypto libssl zlib inih libcjson cmocka libsystemd blkid libudev sqlite3 libevent libevent_openssl libevent_pthreads
+# collector's objects (all but its main); fleet_NAME.c and check_NAME.c likewise.
+TEST_LIBS  := libcrypto libssl zlib inih libcjson cmocka libsystemd blkid libudev sqlite3 libevent libevent_openssl libevent_pthreads libcurl
 UNIT_FAKE  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_LINUX := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/linux_*.c))
 UNIT_COLL  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/collector_*.c))
 UNIT_CHECK := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/check_*.c))
-UNIT       := $(UNIT_FAKE) $(UNIT_LINUX) $(UNIT_COLL) $(UNIT_CHECK)
+UNIT_FLEET := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/fleet_*.c))
+UNIT       := $(UNIT_FLEET) $(UNIT_FAKE) $(UNIT_LINUX) $(UNIT_COLL) $(UNIT_CHECK)
 COLL_OBJ   := $(filter-out %/main.o,$(call obj,$(wildcard tools/collector/*.c)))
+FLEET_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard tools/fleet/*.c)))
 CHECK_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard agent/check/*.c)))
 
 $(UNIT_FAKE): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto fake base)
 $(UNIT_LINUX): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto platform base)
 $(UNIT_COLL): $(B)/unit/%: $(B)/tests/unit/%.o $(COLL_OBJ) $(call lib,policy proto platform base)
 $(UNIT_CHECK): $(B)/unit/%: $(B)/tests/unit/%.o $(CHECK_OBJ) $(call lib,controls policy proto fake base)
+$(UNIT_FLEET): $(B)/unit/%: $(B)/tests/unit/%.o $(FLEET_OBJ) $(call lib,policy proto platform base)
 $(UNIT):
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
@@ -59,7 +62,14 @@ fuzz: $(GEN) ## FUZZ=name [FUZZ_SECONDS=60]: fuzz one parser
 	build/fuzz/$(FUZZ).bin -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=build/fuzz/$(FUZZ)- \
 	  -print_final_stats=1 build/fuzz/$(FUZZ) tests/fuzz/corpus/$(FUZZ)
 
-bench: all ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
+# tests/bench/bench_NAME.c: what tests/bench/run asks; bench_collector_* also link the collector.
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
+$(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls policy proto platform base)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread
+
+bench: all $(BENCH_BIN) ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
 	@CARETAKER_BUILD=$(abspath $(B)) tests/bench/run $(BENCH)
 
 .PHONY: unit corpus system check fuzz bench

@@ -48,7 +48,8 @@ uint64_t latency_percentile(const struct latency *latency, unsigned per_mille)
 
 	if (latency->count == 0)
 		return 0;
-	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
+	/* The last bucket holds all that is longer: it has no top. */
+	for (unsigned i = 0; i < LATENCY_BUCKETS - 1; i++) {
 		below += latency->buckets[i];
 		if (below >= wanted)
 			return bucket_top(i) < latency->max_us ? bucket_top(i) : latency->max_us;
