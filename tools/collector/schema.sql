@@ -96,7 +96,9 @@ CREATE TABLE device (
 	last_seen INTEGER NOT NULL DEFAULT 0,
 	last_at INTEGER NOT NULL DEFAULT 0,       -- by the device's own clock
 	skew_s INTEGER NOT NULL DEFAULT 0,
-	boot TEXT NOT NULL DEFAULT '',
+	boot TEXT NOT NULL DEFAULT '',            -- a boot id that comes back is another machine
+	boot_before TEXT NOT NULL DEFAULT '',
+	forked_at INTEGER NOT NULL DEFAULT 0,     -- last said so
 	policy_serial INTEGER NOT NULL DEFAULT 0, -- really in force there
 	policy_name TEXT NOT NULL DEFAULT '',
 	exceptions_serial INTEGER NOT NULL DEFAULT 0,
@@ -131,7 +133,7 @@ CREATE INDEX device_key_device ON device_key (device);
 CREATE TABLE branch (
 	device INTEGER NOT NULL REFERENCES device (id),
 	n INTEGER NOT NULL,
-	kind INTEGER NOT NULL,                    -- enum lineage_kind: how it began
+	kind INTEGER NOT NULL,                    -- enum lineage_kind (lineage.h)
 	from_seq INTEGER NOT NULL,                -- what its first heartbeat names as the one before
 	from_hash BLOB NOT NULL,
 	seq INTEGER NOT NULL,                     -- the head
