@@ -468,7 +468,12 @@ const char *identity_keys_next(const struct identity *identity, const char *chai
 {
 	const struct chain *found = chain_find(identity, chain);
 	const struct keyset *has = found ? set_of(found, serial) : NULL;
+	const struct keyset *newest = found ? &found->sets[found->count - 1] : NULL;
 
+	/* A set that we do not know of was made after a backup or a recovery kit: the device judges
+	 * whether the newest follows from it. */
+	if (found && !has && serial && serial < newest->keys->serial)
+		return newest->jws;
 	for (unsigned i = has ? found->count : 0; i-- > 0 && &found->sets[i] != has;)
 		if (keys_policy_key(has->keys, found->sets[i].signer_kid))
 			return found->sets[i].jws;
@@ -524,8 +529,13 @@ static int make_certificates(const char *dir, const struct identity_plan *plan,
 	buf_init(&ca_cert, PKI_MAX_PEM);
 	buf_init(&server, PKI_MAX_PEM);
 	buf_init(&chain, PKI_MAX_PEM);
-	if (pki_ca_new(plan->title, plan->now, &ca_key, &ca_cert, err) ||
-	    pki_server_new(buf_text(&ca_key), buf_text(&ca_cert), &plan->names, plan->now, &server,
+	if (plan->ca_key) {
+		buf_adds(&ca_key, plan->ca_key);
+		buf_adds(&ca_cert, plan->ca_cert);
+	} else if (pki_ca_new(plan->title, plan->now, &ca_key, &ca_cert, err)) {
+		goto out;
+	}
+	if (pki_server_new(buf_text(&ca_key), buf_text(&ca_cert), &plan->names, plan->now, &server,
 			   &chain, err) ||
 	    pki_read(buf_text(&ca_cert), &info, err))
 		goto out;
@@ -547,37 +557,64 @@ out:
 	return ret;
 }
 
-static int make_first_set(const char *dir, const struct crypto_signer *policy,
-			  const struct crypto_signer *online, const uint8_t pin[PKI_HASH_SIZE],
-			  int64_t now, struct err *err)
+static int make_first_set(const char *dir, const struct identity_plan *plan,
+			  const struct crypto_signer *policy, const struct crypto_signer *online,
+			  const uint8_t pin[PKI_HASH_SIZE], struct err *err)
 {
 	struct keys keys = {
-		.serial = 1, .at = now, .policy_count = 1, .online_count = 1, .ca_count = 1};
-	struct buf payload, jws;
+		.serial = 1, .at = plan->now, .policy_count = 1, .online_count = 1, .ca_count = 1};
+	struct buf jws;
 	int ret = -1;
 
-	buf_init(&payload, 0);
 	buf_init(&jws, 0);
-	plat_uuid(keys.org);
-	/* keys_encode() only reads them. */
+	if (plan->org)
+		snprintf(keys.org, sizeof(keys.org), "%s", plan->org);
+	else
+		plat_uuid(keys.org);
+	if (plan->serial)
+		keys.serial = plan->serial + IDENTITY_RECOVERED_SERIAL_STEP;
+	/* They are only read. */
 	keys.policy[0] = (struct crypto_key *)crypto_signer_key(policy);
 	keys.online[0] = (struct crypto_key *)crypto_signer_key(online);
 	memcpy(keys.cas[0], pin, PKI_HASH_SIZE);
-	keys_encode(&keys, &payload);
-	if (!buf_check(&payload, err) &&
-	    !jws_sign(JWS_KEYS, payload.data, payload.len, false, 0, policy, &jws, err)) {
+	if (!identity_keys_sign(&keys, policy, &jws, err)) {
 		buf_addc(&jws, '\n');
 		ret = file_write(dir, "keys.jws", &jws, err);
 	}
-	buf_clear(&payload);
 	buf_clear(&jws);
 	return ret;
+}
+
+int identity_keys_sign(const struct keys *keys, const struct crypto_signer *policy, struct buf *out,
+		       struct err *err)
+{
+	struct buf payload;
+	int ret = -1;
+
+	buf_init(&payload, 0);
+	keys_encode(keys, &payload);
+	if (!buf_check(&payload, err))
+		ret = jws_sign(JWS_KEYS, payload.data, payload.len, false, 0, policy, out, err);
+	buf_clear(&payload);
+	return ret;
+}
+
+static int make_into(const char *dir, const struct identity_plan *plan,
+		     const struct crypto_signer *policy, const struct crypto_signer *online,
+		     struct err *err)
+{
+	uint8_t pin[PKI_HASH_SIZE];
+
+	if (make_certificates(dir, plan, pin, err) ||
+	    signer_save_in(dir, "policy.key", policy, err) ||
+	    signer_save_in(dir, "online.key", online, err))
+		return -1;
+	return make_first_set(dir, plan, policy, online, pin, err);
 }
 
 int identity_make(const char *dir, const struct identity_plan *plan, struct err *err)
 {
 	struct crypto_signer *policy = NULL, *online = NULL;
-	uint8_t pin[PKI_HASH_SIZE];
 	struct plat_file_info info;
 	char path[IDENTITY_PATH];
 	int ret = -1;
@@ -587,12 +624,12 @@ int identity_make(const char *dir, const struct identity_plan *plan, struct err 
 	if (info.exists)
 		return err_set(err, ERR_DENIED,
 			       "'%.150s' holds a collector already; nothing was changed", dir);
-	if (plat_dir_make(dir, PLAT_FILE_PRIVATE, err) || crypto_signer_generate(&policy, err) ||
-	    crypto_signer_generate(&online, err) || make_certificates(dir, plan, pin, err) ||
-	    signer_save_in(dir, "policy.key", policy, err) ||
-	    signer_save_in(dir, "online.key", online, err))
+	if (plat_dir_make(dir, PLAT_FILE_PRIVATE, err) ||
+	    (!plan->policy && crypto_signer_generate(&policy, err)) ||
+	    (!plan->online && crypto_signer_generate(&online, err)))
 		goto out;
-	ret = make_first_set(dir, policy, online, pin, plan->now, err);
+	ret = make_into(dir, plan, plan->policy ? plan->policy : policy,
+			plan->online ? plan->online : online, err);
 out:
 	crypto_signer_free(policy);
 	crypto_signer_free(online);

@@ -34,7 +34,13 @@ struct identity_plan {
 	const char *title;      /* the CA's common name */
 	struct pki_names names; /* of the server certificate */
 	int64_t now;
+	/* From a recovery kit; NULL, "" and 0 where it is made anew. */
+	const struct crypto_signer *policy, *online;
+	const char *ca_key, *ca_cert, *org;
+	int64_t serial; /* of the key set that the kit knew of */
 };
+/* A recovered collector's key set leaves room for those made after the kit was printed. */
+#define IDENTITY_RECOVERED_SERIAL_STEP 1000
 /* Refuses a directory that already holds keys.jws. */
 int identity_make(const char *dir, const struct identity_plan *plan, struct err *err);
 
@@ -66,6 +72,10 @@ const struct crypto_signer *identity_signer(const struct identity *identity, con
 const char *identity_chain_at(const struct identity *identity, unsigned i);
 const struct keys *identity_set_at(const struct identity *identity, const char *chain, unsigned i,
 				   const char **out_jws, const char **out_signer_kid);
+
+/* Appends the JWS of a key set. */
+int identity_keys_sign(const struct keys *keys, const struct crypto_signer *policy, struct buf *out,
+		       struct err *err);
 
 /* --- changing: each replaces one file --- */
 /* Appends a set to a chain, after checking that the one before lets it in. */

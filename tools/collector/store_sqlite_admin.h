@@ -1,0 +1,48 @@
+/* What the files behind sq_admin_ops and sq_desk_ops share; nobody else includes it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_COLLECTOR_STORE_SQLITE_ADMIN_H
+#define CARETAKER_COLLECTOR_STORE_SQLITE_ADMIN_H
+
+#include "tools/collector/store_desk.h"
+#include "tools/collector/store_sqlite.h"
+
+extern const struct store_desk_ops sq_desk_ops;
+
+/* Ends a transaction: when 'ret' is 0 with its line of the audit trail and a commit, else with a
+ * rollback.  Returns what became of it. */
+int sq_done(struct sq *sq, const char *who, const char *action, const char *object,
+	    const char *detail_json, int ret, struct err *err);
+/* The first column of the first row: 1, 0 (none, '*out' untouched) or -1. */
+int sq_one_int(struct sq *sq, sqlite3_stmt *st, int64_t *out, struct err *err);
+/* Inside a transaction. */
+int sq_device_place(struct sq *sq, int64_t id, int64_t group, int64_t room, struct err *err);
+
+/* --- store_sqlite_admin.c --- */
+int sq_room_set(struct store *, const struct store_room *, const char *who, struct err *);
+int sq_rooms_apply(struct store *, int64_t school, const char *who, int64_t *out_count,
+		   struct err *);
+int sq_room_by_serial(struct store *, int64_t school, const char *serial, int64_t room,
+		      const char *who, struct err *);
+int sq_code_revoke(struct store *, const char *id, int64_t now, const char *who, struct err *);
+int sq_expect(struct store *, const struct store_expected *, const char *who, struct err *);
+int sq_adopt(struct store *, int64_t device, int64_t now, const char *who, struct err *);
+int sq_erase(struct store *, int64_t device, const char *who, struct err *);
+int sq_exception_add(struct store *, const struct store_exception *, const char *who, struct err *);
+int sq_exception_end(struct store *, const char *id, int64_t now, const char *who, struct err *);
+int sq_exception_document(struct store *, int64_t device, int64_t serial, int64_t at, int64_t until,
+			  const char *jws, struct err *);
+int sq_token_add(struct store *, const struct store_token *, const char *who, struct err *);
+int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
+int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);
+
+/* --- store_sqlite_whole.c --- */
+int sq_backup(struct store *, const char *path, struct err *);
+int sq_check(struct store *, struct buf *out, int64_t *out_wrong, struct err *);
+int sq_school_export(struct store *, int64_t school,
+		     int (*each)(void *ctx, const char *line, struct err *), void *ctx,
+		     struct err *);
+int sq_school_import(struct store *, int (*next)(void *ctx, const char **out_line, struct err *),
+		     void *ctx, const char *name, const char *org, const char *who,
+		     int64_t *out_school, struct err *);
+
+#endif
