@@ -35,7 +35,9 @@ static void write_clock(struct jsonw *w, const struct heartbeat *h)
 
 static void write_base(struct jsonw *w, const struct heartbeat *h)
 {
-	if (h->base_seq == 0)
+	bool before = h->base_seq == h->seq - 1 && strcmp(h->base_hash, h->prev) == 0;
+
+	if (h->base_seq == 0 || (before && !h->full))
 		return;
 	jsonw_object(w, "base");
 	jsonw_int(w, "seq", h->base_seq);
@@ -78,13 +80,14 @@ static void write_control(struct jsonw *w, const struct heartbeat_control *contr
 	jsonw_string(w, "verdict", verdict_name(control->verdict));
 	if (control->why[0])
 		jsonw_string(w, "why", control->why);
-	member_write_time(w, "since", control->since);
+	/* Before the times: up to here the dictionary knows the text in one piece. */
+	if (control->evidence_len)
+		jsonw_raw(w, "evidence", control->evidence, control->evidence_len);
 	if (control->due_at)
 		member_write_time(w, "due_at", control->due_at);
 	if (control->until)
 		member_write_time(w, "until", control->until);
-	if (control->evidence_len)
-		jsonw_raw(w, "evidence", control->evidence, control->evidence_len);
+	member_write_time(w, "since", control->since);
 	jsonw_object_end(w);
 }
 
@@ -111,8 +114,6 @@ static void write_events(struct jsonw *w, const struct heartbeat *h)
 		jsonw_int(w, "lost", (int64_t)h->events_lost);
 }
 
-/* Members that differ each time stand together, those that repeat side by side: it deflates better.
- */
 void heartbeat_encode(const struct heartbeat *h, struct buf *out)
 {
 	struct jsonw w;
@@ -150,7 +151,9 @@ void heartbeat_encode(const struct heartbeat *h, struct buf *out)
 
 static const char *raw_blanks(const char *p)
 {
-	return p + strspn(p, " \t\r\n,:");
+	while (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n' || *p == ',' || *p == ':')
+		p++;
+	return p;
 }
 
 static const char *raw_string(const char *p)
@@ -167,53 +170,42 @@ static const char *raw_skip(const char *p)
 	unsigned depth = 0;
 
 	do {
-		switch (*p) {
-		case '"': p = raw_string(p); break;
-		case '{':
-		case '[':
+		if (*p == '"') {
+			p = raw_string(p);
+		} else if (*p == '{' || *p == '[') {
 			depth++;
 			p++;
-			break;
-		case '}':
-		case ']':
+		} else if (*p == '}' || *p == ']') {
 			depth--;
 			p++;
-			break;
-		case ' ':
-		case '\t':
-		case '\r':
-		case '\n':
-		case ',':
-		case ':': p++; break;
-		default: p += strcspn(p, " \t\r\n,:]}"); break;
+		} else if (depth > 0) {
+			p++;
+		} else {
+			return p + strcspn(p, " \t\r\n,]}");
 		}
 	} while (depth > 0);
 	return p;
 }
 
-struct raw {
-	const char *at; /* the value's first byte */
+struct span {
+	const char *at, *end;
 };
 
-/* The raw text of the member of 'object' that the tree calls 'member'; both hold the same members
- * in the same order. */
-static struct raw raw_member(const struct json *object, struct raw raw, const struct json *member)
+/* Walks the object at 'p' and the tree of the same members in the same order; of those that are in
+ * 'members' '*spans' gets the places.  Returns what follows the object. */
+static const char *raw_object(const char *p, const struct json *object,
+			      const struct json *const members[], struct span spans[], int count)
 {
-	const char *p = raw_blanks(raw.at + 1);
+	p = raw_blanks(p + 1);
+	for (const struct json *m = json_first(object); m; m = json_next(m)) {
+		const char *at = raw_blanks(raw_string(p)), *end = raw_skip(at);
 
-	for (const struct json *m = json_first(object); m != member; m = json_next(m))
-		p = raw_blanks(raw_skip(raw_blanks(raw_string(p))));
-	return (struct raw){raw_blanks(raw_string(p))};
-}
-
-static struct raw raw_first(struct raw array)
-{
-	return (struct raw){raw_blanks(array.at + 1)};
-}
-
-static struct raw raw_next(struct raw element)
-{
-	return (struct raw){raw_blanks(raw_skip(element.at))};
+		for (int i = 0; i < count; i++)
+			if (m == members[i])
+				spans[i] = (struct span){at, end};
+		p = raw_blanks(end);
+	}
+	return p + 1;
 }
 
 /* --- reading --- */
@@ -223,25 +215,27 @@ struct store {
 	char *at;
 };
 
-/* An optional object, as text of at most 'max' bytes. */
-static int read_raw_object(const struct json *parent, struct raw raw, const char *name, size_t max,
+/* The member 'name' of 'object', which lies at '*p': an optional object, as text of at most 'max'
+ * bytes.  Moves '*p' behind the whole 'object'. */
+static int read_raw_object(const struct json *object, const char **p, const char *name, size_t max,
 			   struct store *store, const char **out, size_t *out_len, struct err *err)
 {
-	const struct json *member = json_get(parent, name);
+	const struct json *member = json_get(object, name);
+	struct span span;
 	size_t len;
 
 	*out = "{}";
 	*out_len = 2;
+	*p = raw_object(*p, object, &member, &span, 1);
 	if (!member)
 		return 0;
 	if (!json_is_object(member))
 		return err_set(err, ERR_INVALID, "member '%s': expected an object", name);
-	raw = raw_member(parent, raw, member);
-	len = (size_t)(raw_skip(raw.at) - raw.at);
+	len = (size_t)(span.end - span.at);
 	if (len > max)
 		return err_set(err, ERR_INVALID, "member '%s': %zu bytes, at most %zu are taken",
 			       name, len, max);
-	memcpy(store->at, raw.at, len);
+	memcpy(store->at, span.at, len);
 	store->at[len] = '\0';
 	*out = store->at;
 	*out_len = len;
@@ -266,7 +260,7 @@ static int read_words(const struct json *entry, struct heartbeat_control *out, s
 	return 0;
 }
 
-static int read_control(const struct json *entry, struct raw raw, struct store *store,
+static int read_control(const struct json *entry, const char **p, struct store *store,
 			struct heartbeat_control *out, struct err *err)
 {
 	if (read_words(entry, out, err) != 0 ||
@@ -275,30 +269,30 @@ static int read_control(const struct json *entry, struct raw raw, struct store *
 	    member_opt_time(entry, "due_at", &out->due_at, err) != 0 ||
 	    member_opt_time(entry, "until", &out->until, err) != 0)
 		return -1;
-	return read_raw_object(entry, raw, "evidence", HEARTBEAT_MAX_EVIDENCE, store,
-			       &out->evidence, &out->evidence_len, err);
+	return read_raw_object(entry, p, "evidence", HEARTBEAT_MAX_EVIDENCE, store, &out->evidence,
+			       &out->evidence_len, err);
 }
 
-static int read_controls(const struct json *array, struct raw raw, struct store *store,
+static int read_controls(const struct json *array, const char *p, struct store *store,
 			 struct heartbeat *out, struct err *err)
 {
-	raw = raw_first(raw);
+	p = raw_blanks(p + 1);
 	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
 		struct heartbeat_control *control = &out->controls[out->control_count];
 
-		if (read_control(entry, raw, store, control, err) != 0)
+		if (read_control(entry, &p, store, control, err) != 0)
 			return err_wrap(err, "control %u", out->control_count + 1);
 		for (unsigned i = 0; i < out->control_count; i++)
 			if (strcmp(out->controls[i].id, control->id) == 0)
 				return err_set(err, ERR_INVALID, "control '%s' is there twice",
 					       control->id);
 		out->control_count++;
-		raw = raw_next(raw);
+		p = raw_blanks(p);
 	}
 	return 0;
 }
 
-static int read_event(const struct json *entry, struct raw raw, struct store *store,
+static int read_event(const struct json *entry, const char **p, struct store *store,
 		      struct heartbeat_event *out, struct err *err)
 {
 	int64_t id, count = 1;
@@ -310,19 +304,19 @@ static int read_event(const struct json *entry, struct raw raw, struct store *st
 		return -1;
 	out->id = (uint64_t)id;
 	out->count = (uint32_t)count;
-	return read_raw_object(entry, raw, "data", HEARTBEAT_MAX_EVENT, store, &out->data,
+	return read_raw_object(entry, p, "data", HEARTBEAT_MAX_EVENT, store, &out->data,
 			       &out->data_len, err);
 }
 
-static int read_events(const struct json *array, struct raw raw, struct store *store,
+static int read_events(const struct json *array, const char *p, struct store *store,
 		       struct heartbeat *out, struct err *err)
 {
-	raw = raw_first(raw);
+	p = raw_blanks(p + 1);
 	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
-		if (read_event(entry, raw, store, &out->events[out->event_count], err) != 0)
+		if (read_event(entry, &p, store, &out->events[out->event_count], err) != 0)
 			return err_wrap(err, "event %u", out->event_count + 1);
 		out->event_count++;
-		raw = raw_next(raw);
+		p = raw_blanks(p);
 	}
 	return 0;
 }
@@ -345,6 +339,11 @@ static int read_base(const struct json *root, struct heartbeat *out, struct err 
 {
 	const struct json *base;
 
+	if (!json_get(root, "base") && !out->full && out->seq > 1) {
+		out->base_seq = out->seq - 1;
+		memcpy(out->base_hash, out->prev, sizeof(out->base_hash));
+		return 0;
+	}
 	if (!json_get(root, "base"))
 		return 0;
 	if (json_get_object(root, "base", &base, err) != 0)
@@ -417,9 +416,8 @@ static int read_head(const struct json *root, struct heartbeat *out, struct err 
 	    member_time(root, "at", &out->at, err) != 0 ||
 	    member_uuid(root, "boot", out->boot, err) != 0 || read_clock(root, out, err) != 0 ||
 	    member_text(root, "agent", out->agent, sizeof(out->agent), err) != 0 ||
-	    read_base(root, out, err) != 0 || read_policy(root, out, err) != 0 ||
-	    read_rejected(root, out, err) != 0 ||
-	    json_get_bool(root, "full", &out->full, err) != 0 ||
+	    json_get_bool(root, "full", &out->full, err) != 0 || read_base(root, out, err) != 0 ||
+	    read_policy(root, out, err) != 0 || read_rejected(root, out, err) != 0 ||
 	    json_opt_bool(root, "volatile", &out->volatile_chain, err) != 0 ||
 	    json_opt_int(root, "lost", 0, MEMBER_INT_MAX, &lost, err) != 0 ||
 	    member_opt_hash(root, "inventory", out->inventory, err) != 0 ||
@@ -443,7 +441,7 @@ static int read_lists(const struct json *root, const char *text, size_t len, str
 		      struct err *err)
 {
 	const struct json *controls, *events;
-	struct raw raw = {raw_blanks(text)};
+	struct span spans[2];
 	size_t controls_size, events_size;
 	struct store store;
 	char *block;
@@ -460,8 +458,9 @@ static int read_lists(const struct json *root, const char *text, size_t len, str
 	out->controls = (struct heartbeat_control *)block;
 	out->events = (struct heartbeat_event *)(block + controls_size);
 	store.at = block + controls_size + events_size;
-	if (read_controls(controls, raw_member(root, raw, controls), &store, out, err) != 0 ||
-	    read_events(events, raw_member(root, raw, events), &store, out, err) != 0) {
+	raw_object(raw_blanks(text), root, (const struct json *[]){controls, events}, spans, 2);
+	if (read_controls(controls, spans[0].at, &store, out, err) != 0 ||
+	    read_events(events, spans[1].at, &store, out, err) != 0) {
 		free(block);
 		return -1;
 	}

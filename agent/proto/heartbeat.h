@@ -28,22 +28,22 @@ struct json;
 #define HASH_TEXT (CRYPTO_HASH_B64_LEN + 1)
 
 struct heartbeat_control {
-	char id[32];        /* as on the wire: may be newer than we are */
+	char id[32]; /* as on the wire: may be newer than we are */
 	enum mode mode;
 	enum verdict verdict;
 	char why[REASON_MAX];
 	int64_t since;
-	int64_t due_at; /* 0: none */
-	int64_t until;  /* end of the exception; 0: none */
+	int64_t due_at;       /* 0: none */
+	int64_t until;        /* end of the exception; 0: none */
 	const char *evidence; /* JSON object text */
 	size_t evidence_len;
 };
 
 struct heartbeat_event {
-	uint64_t id;   /* counts up on the device, never reused */
+	uint64_t id; /* counts up on the device, never reused */
 	int64_t at;
-	char type[32]; /* "virus-found", "storage-refused", "rewound" ... */
-	uint32_t count; /* coalesced: how many it stands for */
+	char type[32];    /* "virus-found", "storage-refused", "rewound" ... */
+	uint32_t count;   /* coalesced: how many it stands for */
 	const char *data; /* JSON object text */
 	size_t data_len;
 };
@@ -65,13 +65,14 @@ struct heartbeat {
 	int64_t acked_time;    /* the collector's time last acknowledged; 0: never */
 	int64_t since_acked_s; /* measured since then, boots apart: -1 when it cannot be told */
 	char agent[32];
-	/* base: the last acknowledged */
+	/* base: the last acknowledged; 0: none yet.  On the wire a delta leaves it out when it is
+	 * the heartbeat just before, as it nearly always is: decoding fills it in. */
 	int64_t base_seq;
 	char base_hash[HASH_TEXT];
 	/* policy in force */
 	char policy_name[64];
 	int64_t policy_serial;
-	char policy_sha256[HASH_TEXT];
+	char policy_sha256[HASH_TEXT]; /* "" in a delta: as its base said */
 	int64_t exceptions_serial;
 	int64_t keys_serial;
 	struct heartbeat_rejected rejected[8];
@@ -82,9 +83,9 @@ struct heartbeat {
 	unsigned control_count;
 	struct heartbeat_event *events;
 	unsigned event_count;
-	uint64_t events_lost;   /* counted, when the pending file was full */
-	char inventory[HASH_TEXT]; /* "": none yet */
-	char next_kid[CRYPTO_KID_LEN + 1]; /* key rotation: the successor's thumbprint ... */
+	uint64_t events_lost;                /* counted, when the pending file was full */
+	char inventory[HASH_TEXT];           /* "": none yet; in a delta: as its base said */
+	char next_kid[CRYPTO_KID_LEN + 1];   /* key rotation: the successor's thumbprint ... */
 	uint8_t next_key[CRYPTO_POINT_SIZE]; /* ... and point; "" when no rotation */
 };
 
