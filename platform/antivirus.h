@@ -29,7 +29,9 @@ struct plat_av_product {
 	int64_t signatures_at;        /* when they were built; 0: not known */
 	char signatures[64];          /* their version, as shown to people */
 	int64_t last_scan_at;         /* the last scan that ended; 0: not known */
-	char detail[160];             /* why something above cannot be told, or what is wrong */
+	char excluded[8][96];         /* folders left out of scanning, as they are configured */
+	size_t excluded_count;
+	char detail[160]; /* why something above cannot be told, or what is wrong */
 };
 
 struct plat_antivirus {

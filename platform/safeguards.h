@@ -24,6 +24,9 @@ struct plat_unit_runs {
 };
 int plat_unit_runs(const char *name, struct plat_unit_runs *out, struct err *err);
 
+/* True when a program runs whose file name matches 'pattern' ('*' and '?'). */
+int plat_program_runs_like(const char *pattern, bool *out, struct err *err);
+
 /* A file on the machine that is looked at, by absolute path (below the root that plat_set_root()
  * gave); ERR_NOTFOUND when there is none. */
 struct plat_looked_file {
@@ -31,6 +34,10 @@ struct plat_looked_file {
 	int64_t changed_at;
 };
 int plat_look(const char *path, struct plat_looked_file *out, struct err *err);
+/* The newest file that a path with '*' or '?' in its last part means; its path goes to 'out_path'.
+ */
+int plat_look_newest(const char *pattern, char *out_path, size_t size, struct plat_looked_file *out,
+		     struct err *err);
 int plat_look_read(const char *path, size_t max, struct buf *out, struct err *err);
 
 /* Certificates that programs of this system trust: PEM text, one after the other. */

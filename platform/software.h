@@ -28,10 +28,12 @@ const char *plat_package_kind_name(enum plat_package_kind kind); /* "dpkg" */
 
 struct plat_package {
 	enum plat_package_kind kind;
-	char *name;                    /* never NULL */
-	char *version;                 /* "" when not known */
-	char *licence;                 /* short names, "GPL-2+ or MIT"; "" when not known */
-	enum plat_answer from_archive; /* a configured archive offers a package of this name */
+	char *name;    /* never NULL */
+	char *version; /* "" when not known */
+	char *licence; /* short names, "GPL-2+, MIT"; "" when not known */
+	char *origin;  /* who offers it: an archive's Origin ("Debian"), "flathub", "snap", "home";
+			* "" nobody that this system is set up to use */
+	enum plat_answer from_archive; /* whether somebody the system is set up to use offers it */
 };
 
 struct plat_software {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/text.h"
 
 /* clang-format off */
 #define UNASKED { .code = ERR_UNSUPPORTED, .msg = "the fake machine was told nothing" }
@@ -129,6 +130,7 @@ int plat_software(const char *cache_dir, struct plat_software *out, struct err *
 		to->name = need(strdup(from->name));
 		to->version = need(strdup(from->version ? from->version : ""));
 		to->licence = need(strdup(from->licence ? from->licence : ""));
+		to->origin = need(strdup(from->origin ? from->origin : ""));
 	}
 	return 0;
 }
@@ -139,6 +141,7 @@ void plat_software_clear(struct plat_software *software)
 		free(software->packages[i].name);
 		free(software->packages[i].version);
 		free(software->packages[i].licence);
+		free(software->packages[i].origin);
 	}
 	free(software->packages);
 	memset(software, 0, sizeof(*software));
@@ -187,6 +190,37 @@ int plat_look(const char *path, struct plat_looked_file *out, struct err *err)
 		return -1;
 	*out = (struct plat_looked_file){.size = strlen(file->text),
 					 .changed_at = file->changed_at};
+	return 0;
+}
+
+int plat_look_newest(const char *pattern, char *out_path, size_t size, struct plat_looked_file *out,
+		     struct err *err)
+{
+	const struct fake_file *best = NULL;
+
+	if (answer(&fake_software.files.err, err) < 0)
+		return -1;
+	for (size_t i = 0; i < fake_software.files.count; i++) {
+		const struct fake_file *file = &fake_software.files.items[i];
+
+		if (text_match(pattern, file->path) &&
+		    (!best || file->changed_at > best->changed_at))
+			best = file;
+	}
+	if (!best)
+		return err_set(err, ERR_NOTFOUND, "there is no file '%s'", pattern);
+	(void)snprintf(out_path, size, "%s", best->path);
+	*out = (struct plat_looked_file){.size = strlen(best->text),
+					 .changed_at = best->changed_at};
+	return 0;
+}
+
+int plat_program_runs_like(const char *pattern, bool *out, struct err *err)
+{
+	(void)err;
+	*out = false;
+	for (const char *const *program = fake_software.programs; program && *program; program++)
+		*out = *out || text_match(pattern, *program);
 	return 0;
 }
 

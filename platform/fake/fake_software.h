@@ -64,6 +64,7 @@ struct fake_software {
 		const struct fake_unit *items;
 		size_t count;
 	} units;
+	const char *const *programs; /* running ones; ends with NULL; may be NULL */
 	struct {
 		struct err err; /* for each file */
 		const struct fake_file *items;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/linux/dpkg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "platform/linux/fact.h"
+
+#define STATUS "/var/lib/dpkg/status"
+#define STATUS_MAX (64u * 1024 * 1024)
+
+bool dpkg_present(void)
+{
+	return fact_exists(STATUS);
+}
+
+static void copy_field(char *out, size_t size, const char *value, size_t len)
+{
+	while (len && (*value == ' ' || *value == '\t')) {
+		value++;
+		len--;
+	}
+	text_clean(out, size, value, len);
+}
+
+static bool field(const char *line, size_t len, const char *name, const char **out, size_t *out_len)
+{
+	size_t n = strlen(name);
+
+	if (len <= n || line[n] != ':' || memcmp(line, name, n) != 0)
+		return false;
+	*out = line + n + 1;
+	*out_len = len - n - 1;
+	return true;
+}
+
+/* One stanza, up to the empty line; returns where the next begins. */
+static const char *read_stanza(const char *at, const char *end, struct dpkg_package *out)
+{
+	char status[64] = "";
+
+	memset(out, 0, sizeof(*out));
+	while (at < end && *at != '\n') {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		const char *value;
+		size_t len, value_len;
+
+		if (!stop)
+			stop = end;
+		len = (size_t)(stop - at);
+		if (field(at, len, "Package", &value, &value_len))
+			copy_field(out->name, sizeof(out->name), value, value_len);
+		else if (field(at, len, "Version", &value, &value_len))
+			copy_field(out->version, sizeof(out->version), value, value_len);
+		else if (field(at, len, "Architecture", &value, &value_len))
+			copy_field(out->architecture, sizeof(out->architecture), value, value_len);
+		else if (field(at, len, "Status", &value, &value_len))
+			copy_field(status, sizeof(status), value, value_len);
+		at = stop < end ? stop + 1 : end;
+	}
+	while (at < end && *at == '\n')
+		at++;
+	out->held = !strncmp(status, "hold ", 5);
+	/* "install ok installed"; also what is unpacked or waits for a trigger is there to be run.
+	 */
+	out->installed = strstr(status, " installed") || strstr(status, " unpacked") ||
+			 strstr(status, " half-configured") || strstr(status, " triggers-");
+	return at;
+}
+
+int dpkg_each(int (*each)(void *ctx, const struct dpkg_package *package, struct err *err),
+	      void *ctx, struct err *err)
+{
+	struct dpkg_package package;
+	const char *at, *end;
+	struct buf text;
+	int ret = -1;
+
+	buf_init(&text, STATUS_MAX);
+	if (fact_read(STATUS, STATUS_MAX, &text, err) < 0)
+		goto out;
+	at = buf_text(&text);
+	end = at + text.len;
+	while (at < end) {
+		at = read_stanza(at, end, &package);
+		if (*package.name && each(ctx, &package, err) < 0)
+			goto out;
+	}
+	ret = 0;
+out:
+	buf_clear(&text);
+	return ret;
+}
+
+/* Looks for the line "Package: NAME" instead of reading every stanza: policies ask for hundreds. */
+int dpkg_find(const char *name, struct dpkg_package *out, struct err *err)
+{
+	const char *colon = strchr(name, ':'), *at, *end;
+	char line[160];
+	struct dpkg_package package;
+	struct buf text;
+	int ret = -1;
+
+	(void)snprintf(line, sizeof(line), "Package: %.*s\n",
+		       colon ? (int)(colon - name) : (int)strlen(name), name);
+	buf_init(&text, STATUS_MAX);
+	if (fact_read(STATUS, STATUS_MAX, &text, err) < 0)
+		goto out;
+	at = buf_text(&text);
+	end = at + text.len;
+	while ((at = memmem(at, (size_t)(end - at), line, strlen(line)))) {
+		bool begins = at == text.data || at[-1] == '\n';
+
+		if (!begins) {
+			at++;
+			continue;
+		}
+		at = read_stanza(at, end, &package);
+		if (package.installed && (!colon || !strcmp(colon + 1, package.architecture))) {
+			*out = package;
+			ret = 0;
+			goto out;
+		}
+	}
+	err_set(err, ERR_NOTFOUND, "package '%.100s' is not installed", name);
+out:
+	buf_clear(&text);
+	return ret;
+}
