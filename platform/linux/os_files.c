@@ -24,35 +24,27 @@
 /* --- reading --- */
 
 /* Reads what is left of 'fd'.  /proc says a size of 0, so the end is where read() says it is. */
-static int read_all(int fd, const char *path, size_t max, size_t expect, struct buf *out,
-		    struct err *err)
+static int read_all(int fd, const char *path, size_t max, struct buf *out, struct err *err)
 {
-	const size_t begin = out->len;
-	size_t step = expect < max ? expect + 1 : 4096;
+	char data[8192];
+	size_t left = max;
 
 	for (;;) {
-		size_t had = out->len;
-		char *at = buf_grow(out, step);
-		ssize_t n;
+		ssize_t n = read(fd, data, sizeof(data));
 
-		if (!at)
-			break;
-		do {
-			n = read(fd, at, step);
-		} while (n < 0 && errno == EINTR);
-		out->len = had + (n > 0 ? (size_t)n : 0);
-		out->data[out->len] = '\0';
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return err_errno(err, errno, "read '%s'", path);
 		if (n == 0)
-			return 0;
-		if (out->len - begin > max)
+			break;
+		if ((size_t)n > left)
 			return err_set(err, ERR_INVALID, "'%s' is larger than %zu bytes", path,
 				       max);
-		step = 4096;
+		left -= (size_t)n;
+		buf_add(out, data, (size_t)n);
 	}
-	buf_check(out, err);
-	return err_wrap(err, "read '%s'", path);
+	return buf_check(out, err) ? err_wrap(err, "read '%s'", path) : 0;
 }
 
 static int check_private(const char *path, const struct stat *st, struct err *err)
@@ -89,7 +81,7 @@ static int read_file(const char *path, bool private, size_t max, struct buf *out
 	else if (st.st_size > 0 && (uint64_t)st.st_size > max)
 		err_set(err, ERR_INVALID, "'%s' is larger than %zu bytes", path, max);
 	else if (!private || check_private(path, &st, err) == 0)
-		ret = read_all(fd, path, max, (size_t)st.st_size, out, err);
+		ret = read_all(fd, path, max, out, err);
 	close(fd);
 	return ret;
 }
@@ -156,43 +148,63 @@ static int lock_within(int fd, unsigned wait_ms)
 	return 0;
 }
 
-/* Whether 'path' still names the file that 'fd' has open, and that it is ours alone to write. */
-static bool is_ours(int fd, const char *path)
+enum beside { OURS, RENAMED, PLANTED };
+
+/* What the file that 'fd' has open became while we waited for its lock. */
+static enum beside look_beside(int fd, const char *path)
 {
 	struct stat open_st, path_st;
 
-	return fstat(fd, &open_st) == 0 && lstat(path, &path_st) == 0 &&
-	       open_st.st_ino == path_st.st_ino && open_st.st_dev == path_st.st_dev &&
-	       S_ISREG(open_st.st_mode) && open_st.st_nlink == 1 && open_st.st_uid == geteuid();
+	if (fstat(fd, &open_st) || lstat(path, &path_st) || open_st.st_ino != path_st.st_ino ||
+	    open_st.st_dev != path_st.st_dev)
+		return RENAMED;
+	/* A second name would let what we write be read, or written, by another path. */
+	return S_ISREG(open_st.st_mode) && open_st.st_nlink == 1 && open_st.st_uid == geteuid()
+		       ? OURS
+		       : PLANTED;
 }
 
-/* Opens the file beside, locked and empty.  A fixed name leaves at most one behind whatever kills
- * us; the lock keeps two writers apart; another user's file in its place is removed, not used. */
+/* Opens the file beside, or -1 with errno. */
+static int open_locked(const char *beside)
+{
+	int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct stat st;
+	int errnum;
+
+	if (fd < 0)
+		return -1;
+	/* Another user's is never waited for. */
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && lock_within(fd, WRITER_WAIT_MS)) {
+		errnum = errno;
+		close(fd);
+		errno = errnum;
+		return -1;
+	}
+	return fd;
+}
+
+/* The file beside, locked and empty.  A fixed name leaves at most one behind whatever kills us; the
+ * lock keeps two writers apart; what another user put in its place is removed, not used. */
 static int open_beside(const char *beside, struct err *err)
 {
 	for (int attempt = 0; attempt < 1000; attempt++) {
-		int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-			      0600);
+		int fd = open_locked(beside);
 		int errnum = errno;
-		struct stat st;
+		enum beside what = PLANTED;
 
-		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid()) {
-			if (lock_within(fd, WRITER_WAIT_MS)) {
-				close(fd);
-				return err_set(err, ERR_TIMEOUT,
-					       "another program has been writing '%s' for %d s",
-					       beside, WRITER_WAIT_MS / 1000);
-			}
-			if (is_ours(fd, beside) && ftruncate(fd, 0) == 0)
-				return fd;
-			close(fd); /* the other writer has renamed it: again, with a new one */
-			continue;
-		}
+		if (fd < 0 && errnum == EWOULDBLOCK)
+			return err_set(err, ERR_TIMEOUT,
+				       "another program has been writing '%s' for %d s", beside,
+				       WRITER_WAIT_MS / 1000);
+		if (fd < 0 && errnum != ELOOP && errnum != EACCES && errnum != ENXIO)
+			return err_errno(err, errnum, "create '%s'", beside);
+		if (fd >= 0)
+			what = look_beside(fd, beside);
+		if (what == OURS && ftruncate(fd, 0) == 0)
+			return fd;
 		if (fd >= 0)
 			close(fd);
-		else if (errnum != ELOOP && errnum != EACCES && errnum != ENXIO)
-			return err_errno(err, errnum, "create '%s'", beside);
-		if (unlink(beside) && errno != ENOENT)
+		if (what == PLANTED && unlink(beside) && errno != ENOENT)
 			return err_errno(err, fd < 0 ? errnum : errno, "create '%s'", beside);
 	}
 	return err_set(err, ERR_IO, "'%s' is taken away each time it is made", beside);

@@ -415,6 +415,8 @@ static int receive_some(int fd, size_t max, struct buf *out, struct err *err)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
+	if (n < 0 && errno == ECONNRESET && out->len > 0)
+		return 1; /* it closed without having read all of ours: its answer says why */
 	if (n < 0)
 		return err_errno(err, errno, "read the uplink's answer");
 	if ((size_t)n > max - out->len)
