@@ -6,6 +6,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/ini.h"
+#include "agent/base/text.h"
 #include "agent/policy/schema.h"
 #include "agent/policy/shape.h"
 #include "agent/policy/value.h"
@@ -71,6 +72,21 @@ static int refuse_key(const char *section, const char *key, struct err *err)
 		       shown, section);
 }
 
+/* What turns text around or cannot be seen has no place in what people read and sign. */
+static bool can_be_shown(const char *text)
+{
+	char spaced[INI_MAX_LINE + 1], clean[3 * INI_MAX_LINE + 1];
+
+	if (!text_copy(spaced, sizeof(spaced), text))
+		return false;
+	for (char *at = spaced; *at; at++) {
+		if (*at == '\t') /* a blank to everyone who reads it */
+			*at = ' ';
+	}
+	text_clean(clean, sizeof(clean), spaced, strlen(spaced));
+	return strcmp(clean, spaced) == 0;
+}
+
 static int take_pair(struct parse *parse, int line, const char *section, const char *key,
 		     const char *text, struct err *err)
 {
@@ -90,6 +106,9 @@ static int take_pair(struct parse *parse, int line, const char *section, const c
 	if (value->line && policy_schema(id)->type != POLICY_LIST)
 		return err_set(err, ERR_INVALID, "'%s' stands twice in [%s], first on line %d", key,
 			       section, value->line);
+	if (!can_be_shown(text))
+		return err_set(err, ERR_INVALID,
+			       "the value of '%s' holds a character that cannot be shown", key);
 	if (!value->line)
 		value->line = line;
 	return value_parse(policy_schema(id), text, value, err);
