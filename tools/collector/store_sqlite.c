@@ -353,6 +353,7 @@ int store_open(const char *where, enum store_access access, struct store **out, 
 		return err_set(err, ERR_NOMEM, "no memory for the store");
 	sq->store.live = &sq_live_ops;
 	sq->store.admin = &sq_admin_ops;
+	sq->store.desk = &sq_desk_ops;
 	if (sqlite3_open_v2(path, &sq->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 			    NULL) != SQLITE_OK) {
 		err_set(err, ERR_IO, "open the store '%s': %s", path,

@@ -36,6 +36,7 @@ struct sq {
 
 extern const struct store_live_ops sq_live_ops;
 extern const struct store_admin_ops sq_admin_ops;
+extern const struct store_desk_ops sq_desk_ops;
 
 static inline struct sq *sq_of(struct store *store)
 {

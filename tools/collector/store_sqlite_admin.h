@@ -6,8 +6,6 @@
 #include "tools/collector/store_desk.h"
 #include "tools/collector/store_sqlite.h"
 
-extern const struct store_desk_ops sq_desk_ops;
-
 /* Ends a transaction: when 'ret' is 0 with its line of the audit trail and a commit, else with a
  * rollback.  Returns what became of it. */
 int sq_done(struct sq *sq, const char *who, const char *action, const char *object,
