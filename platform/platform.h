@@ -18,6 +18,7 @@
 #include "platform/accounts.h"   /* accounts, log-ins, passwords, screen lock */
 #include "platform/network.h"    /* listening sockets, proxies, DNS, VPN, Wi-Fi, remote access */
 #include "platform/hardware.h"   /* what the machine is */
+#include "platform/system.h"     /* being a service: name, manager, devices that come and go */
 #include "platform/services.h"   /* services and running programs */
 
 #endif

@@ -1,0 +1,24 @@
+/* The ring of acknowledged heartbeats: how long they are kept, and sending them again.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_CHECK_RING_H
+#define CARETAKER_CHECK_RING_H
+
+#include <stdint.h>
+
+struct ack;
+struct agent;
+struct err;
+
+#define RING_KEEP_S (7 * 86400)
+
+/* Dates what was acknowledged just now.  Ages go by the collector's time, never by a file's. */
+void ring_mark(struct agent *agent);
+/* Removes what is older than RING_KEEP_S, and the oldest over SPOOL_RING_MAX. */
+int ring_prune(struct agent *agent, struct err *err);
+/* The disk is full: the ring is a courtesy and goes, what is in flight stays. */
+int ring_make_room(struct agent *agent, struct err *err);
+/* 'ack' is of another epoch: the collector was restored.  What is newer than the heartbeat it names
+ * is to be sent again. */
+void ring_resend(struct agent *agent, const struct ack *ack);
+
+#endif

@@ -1,0 +1,175 @@
+/* See run.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/check/run.h"
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/json.h"
+#include "agent/base/jsonw.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/check/agent.h"
+#include "agent/check/memory_file.h"
+#include "agent/controls/control.h"
+#include "agent/controls/memory.h"
+#include "agent/policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_S INT64_C(86400)
+
+int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
+			   enum control_id control, int64_t now)
+{
+	const char *name = control_name(control);
+	int64_t latest, best = 0;
+
+	if (!exceptions || now >= exceptions->until ||
+	    !policy_flag(policy, POLICY_EXCEPTIONS_ALLOWED) ||
+	    !policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, name))
+		return 0;
+	/* Whoever holds the online key can sign a list; how long it lasts is the policy's. */
+	latest = exceptions->at + policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS) * DAY_S;
+	for (unsigned i = 0; i < exceptions->count; i++) {
+		const struct exception_item *item = &exceptions->items[i];
+		int64_t until = item->until < latest ? item->until : latest;
+
+		if (strcmp(item->control, name) != 0 || item->what[0])
+			continue; /* one program, one stick: the control's own matter */
+		if (until > now && until > best)
+			best = until;
+	}
+	return best;
+}
+
+static enum mode effective_mode(const struct agent *agent, enum control_id id)
+{
+	enum mode mode = policy_mode(agent->trust.policy, id);
+
+	/* A newly enrolled school first sees what would have been refused. */
+	if (mode == MODE_ENFORCE && agent->now < agent->identity.audit_until)
+		return MODE_AUDIT;
+	return mode;
+}
+
+static int set_evidence(struct state_control *c, const char *text, struct err *err)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	free(c->evidence);
+	c->evidence = copy;
+	return 0;
+}
+
+static int take_result(struct agent *agent, enum control_id id, enum mode mode,
+		       const struct control_result *result, struct err *err)
+{
+	struct state_control *c = &agent->state.controls[id];
+	enum verdict verdict = result->verdict;
+	int64_t until = 0;
+
+	if (verdict == VERDICT_FAIL)
+		until = run_excepted_until(agent->trust.policy, agent->trust.exceptions, id,
+					   agent->now);
+	if (until)
+		verdict = VERDICT_EXCEPTED;
+	if (set_evidence(c, result->evidence.len ? result->evidence.data : "{}", err) < 0)
+		return -1;
+	if (!c->known || c->verdict != verdict)
+		c->since = agent->now;
+	c->known = true;
+	c->mode = mode;
+	c->verdict = verdict;
+	c->due_at = result->due_at;
+	c->until = until;
+	memcpy(c->why, result->why, sizeof(c->why));
+	return 0;
+}
+
+/* One event a line: {"type":…,"data":{…}}.  Our own controls wrote it; it is read as anything is.
+ */
+static void take_event(struct agent *agent, enum control_id id, const char *line, size_t len)
+{
+	static const char open[] = "\"data\":";
+	const char *data = memmem(line, len, open, sizeof(open) - 1), *type;
+	struct json *root = NULL;
+	struct err err;
+
+	if (!data || len < 2 || json_parse(line, len, &root, &err) < 0 ||
+	    json_get_string(root, "type", 31, &type, &err) < 0) {
+		log_error("%s: an event could not be read and is counted as lost",
+			  control_name(id));
+		agent->pending.lost++;
+		agent->pending.changed = true;
+	} else {
+		/* "data" is the last member, so its text ends before the line's brace. */
+		data += sizeof(open) - 1;
+		pending_add(&agent->pending, type, agent->now, data,
+			    len - (size_t)(data - line) - 1);
+	}
+	json_free(root);
+}
+
+static void take_events(struct agent *agent, enum control_id id, const struct buf *events)
+{
+	const char *line = buf_text(events), *end;
+
+	for (; (end = strchr(line, '\n')); line = end + 1)
+		take_event(agent, id, line, (size_t)(end - line));
+}
+
+static int run_one(struct agent *agent, const struct control *control,
+		   const struct control_input *input, struct err *err)
+{
+	enum mode mode = effective_mode(agent, control->id);
+	struct control_result result;
+	int ret;
+
+	control_result_init(&result);
+	if (mode == MODE_OFF)
+		(void)text_copy(result.why, sizeof(result.why), "off");
+	else
+		control_run(control, input, &result);
+	ret = take_result(agent, control->id, mode, &result, err);
+	if (ret == 0)
+		take_events(agent, control->id, &result.events);
+	control_result_clear(&result);
+	return ret;
+}
+
+static int keep(struct agent *agent, struct memory *memory, struct err *err)
+{
+	struct places *places = &agent->places;
+	char hash[HASH_TEXT];
+
+	if (memory_file_stage(places, memory, hash, err) < 0)
+		return -1;
+	memcpy(agent->pending.memory, hash, sizeof(hash));
+	if (pending_save(&agent->pending, places, err) < 0 || memory_file_commit(places, err) < 0)
+		return -1;
+	return state_save(&agent->state, places, err);
+}
+
+int run_controls(struct agent *agent, struct err *err)
+{
+	struct control_input input = {.policy = agent->trust.policy, .now = agent->now};
+	char cache[PLACES_PATH];
+	int ret = -1;
+
+	places_path(agent->places.state, "cache", cache);
+	input.cache_dir = cache;
+	if (memory_file_load(&agent->places, agent->pending.memory, agent->now, &input.memory,
+			     err) < 0)
+		return -1;
+	for (size_t i = 0; control_table[i]; i++)
+		if (run_one(agent, control_table[i], &input, err) < 0)
+			goto out;
+	agent_tick(agent);
+	ret = keep(agent, input.memory, err);
+out:
+	memory_free(input.memory);
+	return ret;
+}

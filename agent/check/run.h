@@ -1,0 +1,23 @@
+/* Running the controls: facts and policy become verdicts in the state, events in pending.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_CHECK_RUN_H
+#define CARETAKER_CHECK_RUN_H
+
+#include "agent/proto/documents.h"
+#include "agent/proto/verdict.h"
+
+struct agent;
+struct err;
+struct policy;
+
+/* Order of writes: what the controls remember (staged), pending.json (their events: the moment that
+ * counts), the memory, state.json.  Killed anywhere, an event is neither lost nor found twice, and
+ * verdicts are found again. */
+int run_controls(struct agent *agent, struct err *err);
+
+/* The end of the exception that lets 'control' be, as far as the policy lets exceptions go; 0:
+ * none. */
+int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
+			   enum control_id control, int64_t now);
+
+#endif
