@@ -368,6 +368,8 @@ static int start_uplink(const char *program, int *out, struct child *child, stru
 	char *argv[] = {(char *)program, NULL};
 	int ends[2], ret;
 
+	if (access(program, X_OK))
+		return err_errno(err, errno, "start '%s'", program);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return err_errno(err, errno, "make a pair of sockets");
 	ends[0] = above_stdio(ends[0]);
