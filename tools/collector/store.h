@@ -132,7 +132,8 @@ struct store_enrolled {
 	char school[STORE_NAME_SIZE], group[STORE_NAME_SIZE];
 	char adopts[UUID_LEN + 1]; /* the device that this hardware was before; "" */
 	int64_t audit_until;
-	char org[UUID_LEN + 1]; /* "": our own */
+	char org[UUID_LEN + 1];              /* "": our own */
+	char policy_kid[CRYPTO_KID_LEN + 1]; /* that the code names */
 	int64_t device_id;
 	int64_t policy_serial, exceptions_serial; /* 0: none */
 };
@@ -195,7 +196,7 @@ struct store_policy {
 struct store;
 
 struct store_live_ops {
-	/* One transaction: begin, any number of the next three, commit.  After a failure between
+	/* One transaction: begin, any number of the next six, commit.  After a failure between
 	 * them roll back; what was answered about it does not hold.  A full disk is ERR_FULL. */
 	int (*begin)(struct store *, struct err *);
 	int (*commit)(struct store *, struct err *);
@@ -207,6 +208,16 @@ struct store_live_ops {
 	/* What time alone changed until 'now', for at most 'max' devices; '*out_more': some are
 	 * left. */
 	int (*apply_time)(struct store *, int64_t now, unsigned max, bool *out_more, struct err *);
+
+	/* What would be acknowledged to the device of a key, without a heartbeat of it. */
+	int (*look)(struct store *, const struct store_key *, struct store_placed *out,
+		    struct err *);
+	/* A line of the audit trail. */
+	int (*note)(struct store *, int64_t at, const char *who, const char *action,
+		    const char *object, const char *detail_json, struct err *);
+	/* Empties bodies received before 'before', at most 'max'; '*out_more': some are left. */
+	int (*forget_bodies)(struct store *, int64_t before, unsigned max, bool *out_more,
+			     struct err *);
 
 	/* The earliest moment at which time alone changes something; INT64_MAX: never. */
 	int (*next_change)(struct store *, int64_t *out, struct err *);

@@ -265,12 +265,69 @@ static int exceptions_jws(struct store *store, int64_t device_id, struct buf *ou
 	return one_text(sq, st, "exceptions document", out, err);
 }
 
+static int note(struct store *store, int64_t at, const char *who, const char *action,
+		const char *object, const char *detail_json, struct err *err)
+{
+	return sq_audit(sq_of(store), at, who, action, object, detail_json, err);
+}
+
+/* Rows come in order of time, so those to forget are the first; where we were is kept. */
+static int forget_bodies(struct store *store, int64_t before, unsigned max, bool *out_more,
+			 struct err *err)
+{
+	struct sq *sq = sq_of(store);
+	int64_t from, to = 0;
+	char text[24];
+	sqlite3_stmt *st;
+
+	if (meta(sq, "bodies_forgotten_to", text, sizeof(text), err) < 0)
+		return -1;
+	if (text_int(text, 0, INT64_MAX, &from) < 0)
+		from = 0;
+	st = sq_stmt(sq,
+		     "SELECT max(id), count(*) FROM (SELECT id, received_at FROM heartbeat "
+		     "WHERE id > ?1 ORDER BY id LIMIT ?2) WHERE received_at < ?3",
+		     err);
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, from);
+	sq_bind_int(st, 2, max);
+	sq_bind_int(st, 3, before);
+	if (sq_step(sq, st, err) <= 0)
+		return -1;
+	to = sq_int(st, 0);
+	*out_more = sq_int(st, 1) == max;
+	sqlite3_reset(st);
+	if (!to)
+		return 0;
+	st = sq_stmt(sq,
+		     "UPDATE heartbeat SET body = NULL WHERE id > ?1 AND id <= ?2 "
+		     "AND received_at < ?3",
+		     err);
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, from);
+	sq_bind_int(st, 2, to);
+	sq_bind_int(st, 3, before);
+	if (sq_run(sq, st, err) < 0)
+		return -1;
+	st = sq_stmt(sq, "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", err);
+	if (!st)
+		return -1;
+	sq_bind_text(st, 1, "bodies_forgotten_to");
+	sq_bind_int(st, 2, to);
+	return sq_run(sq, st, err);
+}
+
 const struct store_live_ops sq_live_ops = {
 	.begin = sq_begin,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
 	.put_heartbeat = sq_put_heartbeat,
 	.enrol = sq_enrol,
+	.look = sq_look,
+	.note = note,
+	.forget_bodies = forget_bodies,
 	.apply_time = sq_apply_time,
 	.next_change = sq_next_change,
 	.version = version,

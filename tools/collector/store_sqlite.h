@@ -105,6 +105,8 @@ int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 		     struct store_placed *out, struct err *err);
 int sq_enrol(struct store *store, const struct store_enrol *in, struct store_enrolled *out,
 	     struct err *err);
+int sq_look(struct store *store, const struct store_key *key, struct store_placed *out,
+	    struct err *err);
 int sq_apply_time(struct store *store, int64_t now, unsigned max, bool *out_more, struct err *err);
 int sq_next_change(struct store *store, int64_t *out, struct err *err);
 int sq_read_counts(struct store *store, enum store_scope scope, int64_t id,

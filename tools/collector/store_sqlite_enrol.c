@@ -26,6 +26,7 @@ struct work {
 	char device_code[ENROL_CODE_ID_LEN + 1]; /* which it enrolled with before */
 	char serial[64], hw_uuid[40];            /* "" for placeholders */
 	char name[STORE_NAME_SIZE];
+	char policy_kid[CRYPTO_KID_LEN + 1];
 	bool expected;
 	int64_t adopts;
 };
@@ -36,10 +37,12 @@ static int check_code(struct work *w, struct err *err)
 	const struct enrol_request *r = w->in->request;
 	sqlite3_stmt *st = sq_stmt(w->sq,
 				   "SELECT secret, school, grp, room, shared, uses_max, uses, "
-				   "ends_at, revoked_at FROM code WHERE id = ?",
+				   "ends_at, revoked_at, text FROM code WHERE id = ?",
 				   err);
 	uint8_t secret[ENROL_SECRET_SIZE] = {0};
-	char proof[CRYPTO_HASH_B64_LEN + 1];
+	char proof[CRYPTO_HASH_B64_LEN + 1], text[ENROL_CODE_MAX];
+	struct enrol_code printed;
+	struct err ignored; /* a code that this very store made */
 	int row;
 
 	if (!st)
@@ -60,7 +63,10 @@ static int check_code(struct work *w, struct err *err)
 			.ends_at = sq_int(st, 7),
 			.revoked_at = sq_int(st, 8),
 		};
+		sq_text(st, 9, text, sizeof(text));
 		sqlite3_reset(st);
+		if (enrol_code_parse(text, strlen(text), &printed, &ignored) == 0)
+			memcpy(w->policy_kid, printed.policy_kid, sizeof(w->policy_kid));
 	}
 	/* The same work whether there is such a code or not. */
 	enrol_code_proof(secret, crypto_key_kid(r->key), proof);
@@ -372,10 +378,14 @@ static int answer(struct work *w, struct store_enrolled *out, struct err *err)
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, w->device);
-	if (sq_step(w->sq, st, err) <= 0)
+	row = sq_step(w->sq, st, err);
+	if (row < 0)
 		return -1;
+	if (row == 0)
+		return err_set(err, ERR_IO, "the store lost the device it just enrolled");
 	out->result = w->status == STORE_WAITING ? STORE_ENROL_WAITING : STORE_ENROL_ACTIVE;
 	out->device_id = w->device;
+	memcpy(out->policy_kid, w->policy_kid, sizeof(out->policy_kid));
 	sq_text(st, 0, out->device, sizeof(out->device));
 	sq_text(st, 1, out->school, sizeof(out->school));
 	sq_text(st, 2, out->group, sizeof(out->group));

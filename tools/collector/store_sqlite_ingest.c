@@ -156,13 +156,17 @@ static int refuse(struct store_placed *out, const char *fmt, ...)
 
 static void fill_head(struct store_placed *out, const struct lineage *l, unsigned n)
 {
-	const struct lineage_branch *own = NULL, *ahead;
+	const struct lineage_branch *own = NULL, *speaker = NULL, *ahead;
 
 	for (unsigned i = 0; i < l->count; i++) {
-		/* A branch that has ended since: the one that holds the state speaks for it. */
-		if (l->branches[i].n == n || (!own && l->branches[i].n == l->state_branch))
+		if (l->branches[i].n == n)
 			own = &l->branches[i];
+		/* That one has ended since: the one that holds the state speaks for it. */
+		if (!speaker || l->branches[i].n == l->state_branch)
+			speaker = &l->branches[i];
 	}
+	if (!own)
+		own = speaker;
 	if (!own)
 		return;
 	out->acked = own->seq;
@@ -744,6 +748,24 @@ int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 		found = repeated(&w, &placed, err);
 	if (found < 0 || (found == 0 && place(&w, &placed, err) < 0))
 		return -1;
+	*out = placed;
+	return 0;
+}
+
+int sq_look(struct store *store, const struct store_key *key, struct store_placed *out,
+	    struct err *err)
+{
+	const struct store_heartbeat in = {.key = key};
+	struct work w = {.sq = sq_of(store), .in = &in};
+	struct store_placed placed = {.device_id = key->device_id};
+
+	if (load_before(&w, err) < 0 || load_lineage(&w, err) < 0)
+		return -1;
+	placed.status = w.before.status;
+	placed.policy_serial = w.before.group_policy;
+	placed.exceptions_serial = w.before.exceptions_serial;
+	placed.need_full = w.lineage.state_partial;
+	fill_head(&placed, &w.lineage, w.lineage.state_branch);
 	*out = placed;
 	return 0;
 }
