@@ -1,0 +1,184 @@
+/* caretaker-collector: the table of its commands.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/log.h"
+#include "agent/base/options.h"
+#include "platform/os.h"
+#include "tools/collector/admin.h"
+#include "tools/collector/commands.h"
+#include "tools/collector/serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct option_def every[] = {
+	{"data", 'd', "DIR", "the data directory (" CONFIG_DATA ")"},
+	{"config", 'c', "FILE", "the configuration (" CONFIG_FILE ")"},
+	{"who", 0, "NAME", "who acts, for the audit trail (you)"},
+	{"json", 0, NULL, "prints JSON where a list or a device is shown"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const struct option_def init_options[] = {
+	{"host", 0, "NAME[:PORT]", "as devices reach this collector (this machine's name:8443)"},
+	{"names", 0, "LIST", "further names and addresses for the server certificate"},
+	{"title", 0, "TEXT", "what the CA calls itself (Caretaker collector)"},
+	{"kit", 0, "FILE", "writes the recovery kit there instead of printing it"},
+	{"recover", 0, "FILE", "makes a lost collector again from its recovery kit"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def kit_options[] = {
+	{"kit", 0, "FILE", "writes it there instead of printing it"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def serve_options[] = {
+	{"devices", 0, "ADDR", "where devices connect: [::]:8443; port 0: any free one"},
+	{"people", 0, "ADDR", "where people connect: 127.0.0.1:8444"},
+	{"workers", 0, "N", "event loops (one a core)"},
+	{"debug", 0, NULL, "logs more"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def school_add_options[] = {
+	{"audit-days", 0, "N", "nothing is enforced for N days after its first device (14)"},
+	{"not-seen-days", 0, "N", "a device counts as not seen after N days (7)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def school_option[] = {
+	{"school", 's', "NAME", "of this school (may be left out when there is one)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def room_options[] = {
+	{"school", 's', "NAME", "of this school (may be left out when there is one)"},
+	{"names", 0, "LIST", "device names that stand there: \"ICT1-*, LIB-?\""},
+	{"subnets", 0, "LIST", "addresses that stand there: \"10.1.2.0/24\""},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def code_options[] = {
+	{"school", 's', "NAME", "of this school (may be left out when there is one)"},
+	{"group", 'g', "NAME", "devices come into this group (default)"},
+	{"room", 'r', "NAME", "and into this room"},
+	{"uses", 0, "N", "how many devices may use it (1); 0: any number"},
+	{"days", 0, "N", "it ends in N days (14)"},
+	{"until", 0, "DAY", "it ends with this day"},
+	{"shared", 0, NULL, "no secret (in an MDM): devices wait for a yes"},
+	{"trust-system", 0, NULL, "TLS by the system's certificates: behind a proxy that opens it"},
+	{"host", 0, "NAME:PORT", "another address than the collector's own"},
+	{"note", 0, "TEXT", "what it is for"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def code_list_options[] = {
+	{"show", 0, NULL, "with --json: the codes themselves too (goes into the audit trail)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def bulk_options[] = {
+	{"all", 0, NULL, "all of them"},
+	{"school", 's', "NAME", "with --all: of this school"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def sign_options[] = {
+	{"key", 'k', "FILE", "the policy key (policy.key of the data directory)"},
+	{"serial", 0, "N", "its number, above all this key signed"},
+	{"org", 0, "UUID", "for which collector (this one's)"},
+	{"output", 'o', "FILE", "writes the signed policy there (standard output)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def publish_options[] = {
+	{"school", 's', "NAME", "to this school"},
+	{"group", 'g', "NAME", "to this group (all of the school's)"},
+	{"all", 0, NULL, "to every school"},
+	{"key", 'k', "FILE", "the policy key, for a file that is not signed yet"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const struct command commands[] = {
+	{"init", NULL, "makes a collector: keys, certificates, store", init_options, 0, 0,
+	 cmd_init},
+	{"kit", NULL, "prints the recovery kit again", kit_options, 0, 0, cmd_kit},
+	{"serve", NULL, "serves devices and people", serve_options, 0, 0, cmd_serve},
+
+	{"school add", "NAME", "adds a school with a group 'default'", school_add_options, 1, 1,
+	 cmd_school_add},
+	{"school list", NULL, "lists schools", NULL, 0, 0, cmd_school_list},
+	{"group add", "NAME", "adds a group: devices with one policy", school_option, 1, 1,
+	 cmd_group_add},
+	{"group list", NULL, "lists groups", school_option, 0, 0, cmd_group_list},
+	{"room add", "NAME", "adds a room", room_options, 1, 1, cmd_room_add},
+	{"room rules", "NAME", "changes which devices stand in a room", room_options, 1, 1,
+	 cmd_room_rules},
+	{"room import", "CSV", "places devices by serial number: columns serial, room",
+	 school_option, 1, 1, cmd_room_import},
+	{"room list", NULL, "lists rooms", school_option, 0, 0, cmd_room_list},
+
+	{"code new", NULL, "makes an enrolment code and prints the command for a device",
+	 code_options, 0, 0, cmd_code_new},
+	{"code list", NULL, "lists codes", code_list_options, 0, 0, cmd_code_list},
+	{"code revoke", "CODE...", "ends codes; devices they enrolled stay", NULL, 1, -1,
+	 cmd_code_revoke},
+	{"preregister", "CSV", "serial numbers that may enrol at once: serial[, name, group, room]",
+	 school_option, 1, 1, cmd_preregister},
+	{"waiting list", NULL, "devices that wait for a yes", NULL, 0, 0, cmd_waiting_list},
+	{"waiting accept", "[DEVICE]...", "lets them in", bulk_options, 0, -1, cmd_waiting_accept},
+	{"waiting refuse", "[DEVICE]...", "turns them away", bulk_options, 0, -1,
+	 cmd_waiting_refuse},
+	{"adopt list", NULL, "machines that came back under a new key", NULL, 0, 0, cmd_adopt_list},
+	{"adopt accept", "[DEVICE]...", "gives them their history", bulk_options, 0, -1,
+	 cmd_adopt_accept},
+
+	{"policy lint", "FILE", "checks a policy", NULL, 1, 1, cmd_policy_lint},
+	{"policy sign", "FILE", "signs a policy; needs the policy key alone", sign_options, 1, 1,
+	 cmd_policy_sign},
+	{"policy publish", "FILE", "publishes a signed policy, or signs and publishes one",
+	 publish_options, 1, 1, cmd_policy_publish},
+	{"policy diff", "A B", "what differs, by meaning; A and B are files or serials", NULL, 2, 2,
+	 cmd_policy_diff},
+	{"policy list", NULL, "policies and who really runs them", NULL, 0, 0, cmd_policy_list},
+	{"policy show", "SERIAL", "prints a published policy", NULL, 1, 1, cmd_policy_show},
+	{NULL, NULL, NULL, NULL, 0, 0, NULL},
+};
+
+static int serve_listen(struct config_listen *listen, const char *text)
+{
+	if (!text)
+		return 0;
+	if (strlen(text) >= sizeof(listen->text[0]))
+		return admin_complain("the address '%.60s...' is too long", text);
+	memset(listen, 0, sizeof(*listen));
+	if (*text) { /* "": nowhere */
+		snprintf(listen->text[0], sizeof(listen->text[0]), "%s", text);
+		listen->count = 1;
+	}
+	return 0;
+}
+
+int cmd_serve(const struct options *options)
+{
+	struct serve_config serve = {.config_path = options_get(options, "config")};
+	struct admin admin;
+
+	if (admin_open(&admin, options, ADMIN_CONFIG) ||
+	    serve_listen(&admin.config.devices, options_get(options, "devices")) ||
+	    serve_listen(&admin.config.people, options_get(options, "people")) ||
+	    admin_number(options, "workers", 0, 64, &admin.config.workers))
+		return EXIT_FAILED;
+	plat_protect_process();
+	log_init("caretaker-collector", options_has(options, "debug") ? LOG_DEBUG : LOG_INFO);
+	log_to_journal(plat_stderr_is_journal());
+	serve.config = admin.config;
+	if (serve_run(&serve, &admin.err)) {
+		log_error("%s", admin.err.msg);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct program program = {
+		.name = "caretaker-collector",
+		.summary = "Takes the heartbeats of a school's machines and says what needs doing.",
+		.footer = "Exit: 0 done, 1 not done (the message says why), 2 wrong usage.",
+		.options = every,
+		.commands = commands,
+	};
+
+	return options_run(&program, argc, argv);
+}
