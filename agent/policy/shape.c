@@ -7,6 +7,7 @@
 #include "agent/proto/verdict.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,18 +142,17 @@ static bool is_usb(const char *item)
 /* An item without a serial number means every device of the model. */
 static bool usb_matches(const char *item, const char *text)
 {
-	char model[16], product[8];
-	const char *after = split(text, ':', model, sizeof(model));
-	const char *serial = after ? split(after, ':', product, sizeof(product)) : NULL;
-	size_t item_colons = 0;
+	const char *vendor_end = strchr(text, ':'), *item_vendor_end = strchr(item, ':');
+	const char *model_end = vendor_end ? strchr(vendor_end + 1, ':') : NULL;
+	bool any_serial = item_vendor_end && !strchr(item_vendor_end + 1, ':');
+	char model[16];
 
-	for (const char *at = item; *at; at++)
-		item_colons += *at == ':';
-	if (item_colons > 1 || !serial)
+	if (!any_serial || !model_end)
 		return text_match(item, text);
-	if (strlen(model) + strlen(product) + 2 > sizeof(model))
+	if ((size_t)(model_end - text) >= sizeof(model))
 		return false;
-	strcat(strcat(model, ":"), product);
+	memcpy(model, text, (size_t)(model_end - text));
+	model[model_end - text] = '\0';
 	return text_match(item, model);
 }
 
@@ -338,12 +338,12 @@ static bool day_parse(const char *text, int *out)
 	char time[32];
 	int64_t unused;
 
-	if (strlen(text) != 10 || !text_copy(time, sizeof(time), text))
+	/* Whatever makes a date wrong is checked there. */
+	snprintf(time, sizeof(time), "%.10sT00:00:00Z", text);
+	if (strlen(text) != 10 || text_time_parse(time, &unused))
 		return false;
-	strcat(time, "T00:00:00Z"); /* whatever makes a date wrong is checked there */
-	if (text_time_parse(time, &unused))
-		return false;
-	*out = atoi(text) * 10000 + atoi(text + 5) * 100 + atoi(text + 8);
+	*out = (int)(strtol(text, NULL, 10) * 10000 + strtol(text + 5, NULL, 10) * 100 +
+		     strtol(text + 8, NULL, 10));
 	return true;
 }
 
@@ -450,7 +450,7 @@ static void words_init(struct words *words, const char *choices)
 
 int shape_word(const char *choices, const char *word)
 {
-	struct words words;
+	struct words words = {.count = 0};
 
 	words_init(&words, choices);
 	for (size_t i = 0; i < words.count; i++) {
@@ -462,7 +462,7 @@ int shape_word(const char *choices, const char *word)
 
 bool shape_nearest(const char *choices, const char *word, char *out, size_t out_size)
 {
-	struct words words;
+	struct words words = {.count = 0};
 	const char *near;
 
 	if (!*choices || shape_find(choices))
@@ -484,7 +484,7 @@ bool shape_holds(const char *choices, const char *item)
 void shape_expected(const char *choices, struct buf *out)
 {
 	const struct shape *shape = shape_find(choices);
-	struct words words;
+	struct words words = {.count = 0};
 
 	if (shape || !*choices) {
 		buf_adds(out, shape ? shape->expected : "text");

@@ -325,6 +325,7 @@ static const struct {
 	{"network", "dns_servers", "fe80::/10", "fe80::1%eth0", true},
 	{"network", "dns_servers", "::1", "0:0:0:0:0:0:0:1", true},
 	{"network", "dns_servers", "10.0.0.0/8", "not an address", false},
+	{"network", "dns_servers", "10.0.0.0/16", "10.0.0.0/8", false},
 	{"removable-storage", "approved_sticks", "0951:1666:60A44C*", "0951:1666:60a44c41", true},
 	{"removable-storage", "approved_sticks", "0951:1666:60A44C*", "0951:1666:0", false},
 	{"removable-storage", "approved_sticks", "0951:1666", "0951:1666:anything", true},
