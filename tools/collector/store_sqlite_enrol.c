@@ -374,6 +374,7 @@ static int answer(struct work *w, struct store_enrolled *out, struct err *err)
 			"LEFT JOIN device a ON a.id = d.adopts AND d.adopted_at = 0 "
 			"WHERE d.id = ?",
 			err);
+	int row;
 
 	if (!st)
 		return -1;
