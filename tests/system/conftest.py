@@ -1,0 +1,27 @@
+# What every system test needs: where the programs are, and running them.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+
+@pytest.fixture(scope='session')
+def build():
+    path = pathlib.Path(os.environ.get('CARETAKER_BUILD', 'build/linux')).resolve()
+    assert path.is_dir(), f'{path}: run "make" first, or name its folder in CARETAKER_BUILD'
+    return path
+
+
+@pytest.fixture
+def program(build):
+    """Runs a program of ours: program('caretaker-check', 'run').  Nothing waits for ever."""
+    def run(name, *args, **kwargs):
+        kwargs.setdefault('timeout', 120)
+        return subprocess.run([build / name, *map(str, args)], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, **kwargs)
+    return run
