@@ -34,7 +34,7 @@ install-agent: $(B)/caretakerd $(B)/caretaker-check $(B)/caretaker-uplink $(B)/c
 	$(INSTALL) -D -m 644 conf/caretakerd.ini $(DESTDIR)$(sysconfdir)/caretaker/caretakerd.ini
 	$(INSTALL) -d $(DESTDIR)$(datadir)/caretaker/policies
 	$(INSTALL) -m 644 conf/policies/*.ini $(DESTDIR)$(datadir)/caretaker/policies/
-	$(INSTALL) -m 644 conf/mapping.ini conf/heartbeat-dict-1.txt $(DESTDIR)$(datadir)/caretaker/
+	$(INSTALL) -m 644 conf/mapping.ini conf/CLAUSES.md conf/heartbeat-dict-1.txt $(DESTDIR)$(datadir)/caretaker/
 	$(call install_units,$(AGENT_UNITS))
 	$(call install_man,$(filter-out %collector.8 %fleet.1,$(wildcard pkg/man/*)))
 
