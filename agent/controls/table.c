@@ -3,6 +3,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/controls/table.h"
 
+#include <stddef.h>
+
 const struct control *const control_table[] = {
+	&control_software,
+	&control_configuration,
+	&control_anti_virus,
+	&control_updates,
+	&control_backup,
+	&control_filtering,
 	NULL,
 };

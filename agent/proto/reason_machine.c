@@ -29,20 +29,20 @@ const struct reason reason_hardware[] = {
 const struct reason reason_software[] = {
 	{"banned", "Software that the policy forbids is installed: {banned}.",
 	 "Remove it, and find out why it was wanted."},
-	{"not-approved", "Software that nobody approved is installed: {not_approved}.",
+	{"not-approved", "Software that no known source offers is installed: {not_approved}.",
 	 "Remove it, or approve it in the policy."},
 	{"foreign-source", "Software comes from sources that the policy does not name: {sources}.",
 	 "Remove the source, or name it in the policy."},
 	{"in-home", "Programs lie in people's home folders: {in_home}.",
 	 "Remove them, and install what is needed for everyone."},
-	{"licence-missing", "Software without a licence on record: {unlicensed}.",
-	 "Note the licence at the collector, or remove the software."},
 	{NULL, NULL, NULL},
 };
 
 const struct reason reason_configuration[] = {
 	{"package-missing", "Required packages are missing: {missing}.",
 	 "Install them: 'apt install' with these names."},
+	{"unit-stopped", "Required services are not running: {stopped}.",
+	 "Start them: 'systemctl enable --now' with these names."},
 	{"file-changed", "Files are not as the policy has them: {changed}.",
 	 "Put the school's version back, or update the policy if the change was meant."},
 	{"file-missing", "Files that the policy names are missing: {missing_files}.",

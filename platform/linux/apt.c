@@ -35,7 +35,7 @@ int apt_run(const char *const *argv, unsigned timeout_s, struct buf *out, struct
 		const char *text = buf_text(&said);
 
 		text_clean(first, sizeof(first), text, strcspn(text, "\n"));
-		err_set(err, ERR_UNSUPPORTED, "'%s' ended with %d: %s", argv[0], status, first);
+		err_set(err, ERR_IO, "'%s' ended with %d: %s", argv[0], status, first);
 		goto out;
 	}
 	ret = 0;

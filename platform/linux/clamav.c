@@ -466,7 +466,6 @@ static size_t read_lines(struct log_read *read, char *text, size_t len)
 	while (done < len && read->count < PLAT_DETECTIONS_MAX) {
 		char *line = text + done, *end = memchr(line, '\n', len - done);
 		struct plat_detection *found = &read->out[read->count];
-		char whole[512];
 
 		if (!end)
 			break; /* still being written */
@@ -478,8 +477,8 @@ static size_t read_lines(struct log_read *read, char *text, size_t len)
 			continue;
 		if (!*found->path && !read->with_streams)
 			continue;
-		(void)text_copy(whole, sizeof(whole), found->path);
-		look_tilde(found->path, sizeof(found->path), whole);
+		(void)text_copy(found->file, sizeof(found->file), found->path);
+		look_tilde(found->path, sizeof(found->path), found->file);
 		read->count++;
 	}
 	return done;

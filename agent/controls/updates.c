@@ -1,0 +1,317 @@
+/* Security fixes: which wait, since when, until when; whether they come by themselves; how long the
+ * release is looked after; whether a restart is due.  Clause 25.
+ *
+ * A fix must be in within the policy's days of its release.  That date is taken, best first, from
+ *   "changelog"   the fix's own changelog, when its package was fetched already;
+ *   "archive"     the security archive's Release file in which this machine first saw it, when an
+ *                 older one, at most three days before, did not hold it;
+ *   "first-seen"  when this machine first saw it (the collector may know a device that saw it
+ *                 earlier).
+ * Packages' own lists carry no date and no severity: a fix without a rating counts as high.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/controls/table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "agent/controls/memory.h"
+#include "agent/policy/policy.h"
+#include "platform/platform.h"
+
+#define DAY_S 86400
+#define SHOWN_MAX 15 /* fixes named in the evidence; all are counted */
+#define ARCHIVE_GAP_S (3 * DAY_S)
+
+struct dated {
+	int64_t at;
+	const char *by;
+};
+
+struct fixes {
+	const struct control_input *input;
+	unsigned pending, overdue, left_out, other;
+	int64_t first_due;        /* of those inside their time */
+	int64_t archive_before;   /* the archive's date at the run before; 0: none */
+	struct buf overdue_names; /* a JSON array's inside */
+	struct jsonw overdue_w;
+};
+
+static const char *severity_name(enum plat_severity severity)
+{
+	static const char *const names[] = {"unrated", "low", "medium", "high", "critical"};
+
+	return names[severity];
+}
+
+/* Remembered as "archive 1763700000" or "first-seen 1763700000". */
+static struct dated date_of(const struct fixes *fixes, const struct plat_updates *updates,
+			    const struct plat_fix *fix)
+{
+	const struct control_input *input = fixes->input;
+	int64_t now = input->now, at = 0;
+	char name[256], text[48];
+	const char *known;
+	bool archive;
+
+	if (fix->released_at && fix->released_at <= now)
+		return (struct dated){fix->released_at, "changelog"};
+	(void)snprintf(name, sizeof(name), "updates/%.110s/%.90s", fix->name, fix->candidate);
+	known = memory_text(input->memory, name);
+	if (known) {
+		archive = !strncmp(known, "archive ", 8);
+		/* A date in the future was noted while the clock was wrong. */
+		if (strchr(known, ' ') && text_int(strchr(known, ' ') + 1, 0, now, &at) == 0)
+			return (struct dated){at, archive ? "archive" : "first-seen"};
+	}
+	archive = fixes->archive_before && updates->archive_at > fixes->archive_before &&
+		  updates->archive_at - fixes->archive_before <= ARCHIVE_GAP_S &&
+		  updates->archive_at <= now;
+	at = archive ? updates->archive_at : now;
+	(void)snprintf(text, sizeof(text), "%s %" PRId64, archive ? "archive" : "first-seen", at);
+	memory_set_text(input->memory, name, text);
+	return (struct dated){at, archive ? "archive" : "first-seen"};
+}
+
+static int64_t days_for(const struct policy *policy, enum plat_severity severity)
+{
+	bool lower = severity == PLAT_LOW || severity == PLAT_MEDIUM;
+
+	return policy_number(policy,
+			     lower ? POLICY_UPDATES_OTHER_FIX_DAYS : POLICY_UPDATES_FIX_DAYS);
+}
+
+static void write_fix(struct jsonw *w, const struct plat_fix *fix, struct dated dated, int64_t due)
+{
+	jsonw_object(w, NULL);
+	jsonw_string(w, "name", fix->name);
+	jsonw_string(w, "installed", fix->installed);
+	jsonw_string(w, "fixed", fix->candidate);
+	jsonw_string(w, "severity", severity_name(fix->severity));
+	jsonw_time(w, "since", dated.at);
+	jsonw_string(w, "dated", dated.by);
+	if (due)
+		jsonw_time(w, "due_at", due);
+	if (fix->held)
+		jsonw_bool(w, "held", true);
+	jsonw_object_end(w);
+}
+
+static void judge_fix(struct fixes *fixes, const struct plat_updates *updates,
+		      const struct plat_fix *fix, struct jsonw *w, struct control_result *result)
+{
+	const struct policy *policy = fixes->input->policy;
+	int64_t days = days_for(policy, fix->severity), due;
+	struct dated dated = date_of(fixes, updates, fix);
+
+	due = days ? dated.at + days * DAY_S : 0;
+	if (fixes->pending++ < SHOWN_MAX)
+		write_fix(w, fix, dated, due);
+	if (!due)
+		return;
+	if (due < fixes->input->now) {
+		if (fixes->overdue++ < SHOWN_MAX)
+			jsonw_string(&fixes->overdue_w, NULL, fix->name);
+		control_say(result, VERDICT_FAIL, "overdue");
+	} else {
+		if (!fixes->first_due || due < fixes->first_due)
+			fixes->first_due = due;
+		control_due(result, due, "pending");
+	}
+}
+
+static void judge_fixes(const struct control_input *input, const struct plat_updates *updates,
+			struct jsonw *w, struct control_result *result)
+{
+	struct fixes fixes = {.input = input};
+
+	fixes.archive_before = memory_number(input->memory, "updates/archive-date", 0);
+	buf_init(&fixes.overdue_names, 8192);
+	jsonw_init(&fixes.overdue_w, &fixes.overdue_names);
+	jsonw_array(&fixes.overdue_w, NULL);
+	jsonw_array(w, "pending");
+	for (size_t i = 0; i < updates->count; i++) {
+		const struct plat_fix *fix = &updates->fixes[i];
+
+		if (!fix->security)
+			fixes.other++;
+		else if (policy_lists(input->policy, POLICY_UPDATES_LEFT_OUT_PACKAGES, fix->name))
+			fixes.left_out++;
+		else
+			judge_fix(&fixes, updates, fix, w, result);
+	}
+	jsonw_array_end(w);
+	jsonw_array_end(&fixes.overdue_w);
+	jsonw_int(w, "pending_count", fixes.pending);
+	if (fixes.overdue) {
+		jsonw_raw(w, "overdue", fixes.overdue_names.data, fixes.overdue_names.len);
+		jsonw_int(w, "overdue_count", fixes.overdue);
+	}
+	if (fixes.first_due)
+		jsonw_time(w, "due_at", fixes.first_due);
+	jsonw_int(w, "other_count", fixes.other);
+	if (fixes.left_out)
+		jsonw_int(w, "left_out_count", fixes.left_out);
+	if (updates->archive_at)
+		memory_set_number(input->memory, "updates/archive-date", updates->archive_at);
+	buf_clear(&fixes.overdue_names);
+}
+
+static void judge_lists(const struct control_input *input, const struct plat_updates *updates,
+			const struct plat_release *release, struct jsonw *w,
+			struct control_result *result)
+{
+	int64_t max_s = policy_number(input->policy, POLICY_UPDATES_LAST_SUCCESS_MAX_DAYS) * DAY_S;
+	bool apt_family = !strcmp(release->id, "debian") || !strcmp(release->id, "ubuntu");
+	int64_t age;
+
+	if (!updates->lists_at) {
+		control_say(result, VERDICT_UNKNOWN, "lists-missing");
+		return;
+	}
+	age = input->now > updates->lists_at ? input->now - updates->lists_at : 0;
+	jsonw_time(w, "lists_at", updates->lists_at);
+	jsonw_string(w, "lists_by", updates->lists_from);
+	jsonw_int(w, "lists_age_s", age);
+	if (!updates->archive_at && apt_family && !strcmp(updates->manager, "apt"))
+		control_say(result, VERDICT_FAIL, "no-security-source");
+	if (age > max_s)
+		control_say(result, VERDICT_FAIL, "lists-old");
+}
+
+static void judge_automatic(const struct control_input *input, const struct plat_updates *updates,
+			    struct jsonw *w, struct control_result *result)
+{
+	int64_t max_s = policy_number(input->policy, POLICY_UPDATES_LAST_SUCCESS_MAX_DAYS) * DAY_S;
+	int64_t since;
+
+	if (updates->automatic == PLAT_CANNOT_TELL)
+		jsonw_null(w, "automatic");
+	else
+		jsonw_bool(w, "automatic", updates->automatic == PLAT_YES);
+	if (*updates->automatic_detail)
+		jsonw_string(w, "automatic_by", updates->automatic_detail);
+	if (updates->automatic_at)
+		jsonw_time(w, "last_success", updates->automatic_at);
+	if (!policy_flag(input->policy, POLICY_UPDATES_UNATTENDED_REQUIRED))
+		return;
+	if (updates->automatic == PLAT_NO) {
+		control_say(result, VERDICT_FAIL, "not-automatic");
+		return;
+	}
+	if (updates->automatic == PLAT_CANNOT_TELL) {
+		control_say(result, VERDICT_UNKNOWN, "automatic-unknown");
+		return;
+	}
+	if (updates->automatic_at) {
+		if (input->now - updates->automatic_at > max_s)
+			control_say(result, VERDICT_FAIL, "automatic-fails");
+		return;
+	}
+	/* Only apt leaves a trace of success.  Just set up: it gets the same days for its first. */
+	if (strcmp(updates->manager, "apt") != 0)
+		return;
+	since = memory_first_seen(input->memory, "updates/automatic-since");
+	if (input->now - since > max_s)
+		control_say(result, VERDICT_FAIL, "automatic-never");
+}
+
+static void judge_release(const struct control_input *input, struct plat_release *out,
+			  struct jsonw *w, struct control_result *result)
+{
+	int64_t warn_s = policy_number(input->policy, POLICY_UPDATES_SUPPORT_WARN_DAYS) * DAY_S;
+	bool required = policy_flag(input->policy, POLICY_UPDATES_SUPPORTED_REQUIRED);
+	struct err err = {0};
+
+	memset(out, 0, sizeof(*out));
+	if (plat_release(out, &err) < 0) {
+		if (required)
+			control_say(result, VERDICT_UNKNOWN, "release-unknown");
+		jsonw_string(w, "release_unread", err.msg);
+		return;
+	}
+	jsonw_string(w, "release", *out->name ? out->name : out->id);
+	if (!out->end_of_life) {
+		if (required)
+			control_say(result, VERDICT_UNKNOWN, "release-unknown");
+		return;
+	}
+	jsonw_string(w, "ends_by", out->end_from);
+	if (out->end_of_life <= input->now) {
+		jsonw_time(w, "ended", out->end_of_life);
+		if (required)
+			control_say(result, VERDICT_FAIL, "end-of-life");
+		return;
+	}
+	jsonw_time(w, "ends", out->end_of_life);
+	if (required && out->end_of_life - input->now <= warn_s)
+		control_due(result, out->end_of_life, "ends-soon");
+}
+
+static void judge_reboot(const struct control_input *input, struct jsonw *w,
+			 struct control_result *result)
+{
+	int64_t max_s = policy_number(input->policy, POLICY_UPDATES_REBOOT_MAX_DAYS) * DAY_S;
+	struct plat_reboot reboot;
+	struct err err = {0};
+	int64_t since;
+
+	if (plat_reboot(&reboot, &err) < 0) {
+		jsonw_string(w, "reboot_unread", err.msg);
+		return;
+	}
+	/* In a container the host's kernel is the host's to restart: said, not held against it. */
+	if (reboot.pending == PLAT_CANNOT_TELL) {
+		jsonw_string(w, "reboot_unread", reboot.why);
+		return;
+	}
+	jsonw_bool(w, "reboot_pending", reboot.pending == PLAT_YES);
+	if (reboot.pending == PLAT_NO)
+		return;
+	since = reboot.since && reboot.since <= input->now
+			? reboot.since
+			: memory_first_seen(input->memory, "updates/reboot-since");
+	jsonw_string(w, "reboot_why", reboot.why);
+	jsonw_time(w, "reboot_since", since);
+	if (since + max_s < input->now)
+		control_say(result, VERDICT_FAIL, "reboot-pending");
+	else
+		control_due(result, since + max_s, "reboot-pending");
+}
+
+static void judge_updates(const struct control_input *input, const struct plat_updates *updates,
+			  const struct plat_release *release, struct jsonw *w,
+			  struct control_result *result)
+{
+	jsonw_string(w, "manager", updates->manager);
+	jsonw_time(w, "asked_at", updates->asked_at);
+	judge_fixes(input, updates, w, result);
+	judge_lists(input, updates, release, w, result);
+	judge_automatic(input, updates, w, result);
+}
+
+static int run(const struct control_input *input, struct jsonw *w, struct control_result *result,
+	       struct err *err)
+{
+	struct plat_updates updates;
+	struct plat_release release;
+	struct err why = {0};
+
+	(void)err;
+	judge_release(input, &release, w, result);
+	if (plat_updates(input->cache_dir, input->now, &updates, &why) == 0) {
+		judge_updates(input, &updates, &release, w, result);
+		plat_updates_clear(&updates);
+	} else {
+		/* A release past its end stays a fail, whatever else cannot be asked. */
+		jsonw_string(w, "message", why.msg);
+		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+	}
+	judge_reboot(input, w, result);
+	control_say(result, VERDICT_PASS, "current");
+	return 0;
+}
+
+const struct control control_updates = {CONTROL_UPDATES, run};
