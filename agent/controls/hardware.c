@@ -1,0 +1,243 @@
+/* What the machine is, what is plugged into it, and what of it changed.  (Clauses 12, 13, 34.)
+ *
+ * Peripherals are counted by kind.  Only kinds that a policy may refuse are ever named by model:
+ * which eye-tracker somebody uses is nobody's business.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/hardware.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "agent/controls/memory.h"
+#include "agent/controls/people.h"
+#include "agent/controls/table.h"
+#include "agent/policy/policy.h"
+#include "agent/proto/enrol.h"
+
+#define MIB (1024 * 1024)
+
+enum { NEW_ALLOW, NEW_RECORD, NEW_APPROVE }; /* as in schema.def */
+
+static bool assists(const char *kind)
+{
+	static const char *const kinds[] = {"keyboard", "pointer", "hid",
+					    "audio",    "video",   "smart-card"};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(kinds[i], kind))
+			return true;
+	return false;
+}
+
+/* --- peripherals --- */
+
+static bool is_refused(const struct policy *policy, const struct plat_usb *usb)
+{
+	if (assists(usb->kind) || policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+		return false;
+	return policy_lists(policy, POLICY_HARDWARE_REFUSED_CLASSES, usb->kind) ||
+	       policy_lists(policy, POLICY_HARDWARE_REFUSED_DEVICES, usb->id) ||
+	       policy_lists(policy, POLICY_HARDWARE_REAR_PORTS, usb->port);
+}
+
+static void tell_new(const struct plat_usb *usb, struct control_result *result)
+{
+	struct buf data;
+	struct jsonw w;
+
+	buf_init(&data, 0);
+	jsonw_init(&w, &data);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "kind", usb->kind);
+	if (!assists(usb->kind))
+		jsonw_string(&w, "model", usb->id);
+	jsonw_object_end(&w);
+	control_event(result, "hardware-new", &data);
+	buf_clear(&data);
+}
+
+/* What was there at the first look is how the machine came. */
+static void judge_usb(const struct control_input *input, const struct plat_usb *usb, bool first,
+		      struct names *refused, struct names *unapproved,
+		      struct control_result *result)
+{
+	unsigned what = policy_choice(input->policy, POLICY_HARDWARE_NEW_DEVICES);
+	char name[64];
+	bool is_new;
+
+	(void)snprintf(name, sizeof(name), "hardware/usb/%s/%s", usb->kind, usb->id);
+	is_new = !memory_number(input->memory, name, 0);
+	if (is_new) {
+		memory_set_number(input->memory, name, first ? 1 : 2);
+		if (!first && what != NEW_ALLOW && usb->removable)
+			tell_new(usb, result);
+	}
+	(void)snprintf(name, sizeof(name), "%s %s", usb->kind, usb->id);
+	if (is_refused(input->policy, usb)) {
+		names_add(refused, name);
+		return;
+	}
+	(void)snprintf(name, sizeof(name), "hardware/usb/%s/%s", usb->kind, usb->id);
+	if (what != NEW_APPROVE || assists(usb->kind) || !usb->removable ||
+	    memory_number(input->memory, name, 0) != 2 ||
+	    policy_lists(input->policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+		return;
+	(void)snprintf(name, sizeof(name), "%s %s", usb->kind, usb->id);
+	names_add(unapproved, name);
+}
+
+static void write_counts(const struct plat_hardware *hardware, struct jsonw *w)
+{
+	size_t i, k, count;
+	bool seen;
+
+	jsonw_object(w, "usb");
+	for (i = 0; i < hardware->usb_count; i++) {
+		for (k = 0, seen = false; k < i; k++)
+			seen |= !strcmp(hardware->usb[k].kind, hardware->usb[i].kind);
+		for (k = i, count = 0; k < hardware->usb_count; k++)
+			count += !strcmp(hardware->usb[k].kind, hardware->usb[i].kind);
+		if (!seen)
+			jsonw_int(w, hardware->usb[i].kind, (int64_t)count);
+	}
+	jsonw_object_end(w);
+}
+
+/* --- the machine itself --- */
+
+static void tell_change(const char *what, const char *before, const char *now,
+			struct control_result *result)
+{
+	struct buf data;
+	struct jsonw w;
+
+	buf_init(&data, 0);
+	jsonw_init(&w, &data);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", what);
+	jsonw_string(&w, "before", before);
+	jsonw_string(&w, "now", now);
+	jsonw_object_end(&w);
+	control_event(result, "hardware-changed", &data);
+	buf_clear(&data);
+}
+
+static void compare(const struct control_input *input, const char *what, const char *now,
+		    struct control_result *result)
+{
+	char name[48], old[160];
+	const char *before;
+
+	(void)snprintf(name, sizeof(name), "hardware/%s", what);
+	before = memory_text(input->memory, name);
+	if (before && !strcmp(before, now))
+		return;
+	(void)text_copy(old, sizeof(old), before ? before : "");
+	memory_set_text(input->memory, name, now);
+	if (before)
+		tell_change(what, old, now, result);
+}
+
+static void compare_all(const struct control_input *input, const struct plat_hardware *hardware,
+			struct control_result *result)
+{
+	char text[160];
+	size_t i, len = 0;
+
+	(void)snprintf(text, sizeof(text), "%llu MiB",
+		       (unsigned long long)(hardware->memory_bytes / (64 * MIB) * 64));
+	compare(input, "memory", text, result); /* the kernel's own share varies a little */
+	text[0] = '\0';
+	for (i = 0; i < hardware->drive_count && len < sizeof(text) - 1; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.20s %.24s",
+					i ? ", " : "", hardware->drives[i].model,
+					hardware->drives[i].serial);
+	compare(input, "drives", text, result);
+	compare(input, "model", hardware->identity.model, result);
+	compare(input, "serial", hardware->identity.serial, result);
+}
+
+static void write_drives(const struct plat_hardware *hardware, struct jsonw *w)
+{
+	const struct plat_drive *drive;
+	size_t i;
+
+	jsonw_array(w, "drives");
+	for (i = 0; i < hardware->drive_count; i++) {
+		drive = &hardware->drives[i];
+		jsonw_object(w, NULL);
+		jsonw_string(w, "name", drive->model[0] ? drive->model : drive->bus);
+		jsonw_int(w, "gb", (int64_t)(drive->bytes / 1000000000));
+		jsonw_string(w, "bus", drive->bus);
+		if (drive->serial[0] && !enrol_placeholder(drive->serial))
+			jsonw_string(w, "serial", drive->serial);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void write_inventory(const struct plat_hardware *hardware, struct jsonw *w)
+{
+	const struct plat_identity *identity = &hardware->identity;
+	char name[32];
+
+	jsonw_string(w, "vendor", identity->vendor);
+	jsonw_string(w, "model", identity->model);
+	/* "To be filled by O.E.M." identifies nothing */
+	if (identity->serial[0] && !enrol_placeholder(identity->serial))
+		jsonw_string(w, "serial", identity->serial);
+	if (hardware->form[0])
+		jsonw_string(w, "form", hardware->form);
+	if (plat_machine(name, sizeof(name)) == PLAT_MACHINE_VIRTUAL)
+		jsonw_string(w, "virtual", name);
+	if (hardware->firmware[0])
+		jsonw_string(w, "firmware", hardware->firmware);
+	jsonw_string(w, "cpu", hardware->cpu);
+	jsonw_int(w, "cpus", hardware->cpu_count);
+	jsonw_int(w, "memory_mib", (int64_t)(hardware->memory_bytes / MIB));
+	write_drives(hardware, w);
+	if (hardware->battery.present) {
+		jsonw_int(w, "battery_percent", hardware->battery.health_percent);
+		jsonw_int(w, "battery_cycles", hardware->battery.cycles);
+	}
+}
+
+static int run(const struct control_input *input, struct jsonw *evidence,
+	       struct control_result *result, struct err *err)
+{
+	struct names refused = {0}, unapproved = {0};
+	struct plat_hardware hardware;
+	char name[32];
+	size_t i;
+	bool first;
+
+	if (plat_machine(name, sizeof(name)) == PLAT_MACHINE_CONTAINER) {
+		jsonw_string(evidence, "container", name);
+		control_say(result, VERDICT_NOT_APPLICABLE, "no-hardware");
+		return 0;
+	}
+	if (plat_hardware(&hardware, err) < 0)
+		return -1;
+	first = !memory_number(input->memory, "hardware/seen", 0);
+	memory_set_number(input->memory, "hardware/seen", 1);
+	for (i = 0; i < hardware.usb_count; i++)
+		judge_usb(input, &hardware.usb[i], first, &refused, &unapproved, result);
+	if (policy_flag(input->policy, POLICY_HARDWARE_INVENTORY)) {
+		write_inventory(&hardware, evidence);
+		compare_all(input, &hardware, result);
+	}
+	write_counts(&hardware, evidence);
+	plat_hardware_clear(&hardware);
+	names_write(refused.count ? &refused : &unapproved, evidence, "devices");
+	if (refused.count)
+		control_say(result, VERDICT_FAIL, "not-approved");
+	if (unapproved.count)
+		control_say(result, VERDICT_FAIL, "new-device");
+	control_say(result, VERDICT_PASS, "ok");
+	return 0;
+}
+
+const struct control control_hardware = {.id = CONTROL_HARDWARE, .run = run};

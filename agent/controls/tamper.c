@@ -1,0 +1,263 @@
+/* Has somebody interfered with Caretaker or with the other safeguards?  (Clause 29.)
+ *
+ * Whoever is root can deceive this: it finds who is careless or in a hurry, and the chain of
+ * heartbeats shows a machine that fell silent.  The signed policy is checked by its signature
+ * whenever it is read.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "agent/base/version.h"
+#include "agent/controls/memory.h"
+#include "agent/controls/people.h"
+#include "agent/controls/table.h"
+#include "agent/policy/policy.h"
+#include "agent/proto/crypto.h"
+#include "platform/hardware.h"
+#include "platform/os.h"
+#include "platform/services.h"
+
+#define DAY_S 86400
+#define FILE_MAX_BYTES (64u * 1024 * 1024)
+#define USB_OFF "caretaker.usb=off" /* the word that starts a machine with the USB gate open */
+
+static void tell(struct control_result *result, const char *type, const char *member,
+		 const char *what)
+{
+	struct buf data;
+	struct jsonw w;
+
+	buf_init(&data, 0);
+	jsonw_init(&w, &data);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, member, what);
+	jsonw_object_end(&w);
+	control_event(result, type, &data);
+	buf_clear(&data);
+}
+
+/* What was seen keeps the verdict for the policy's days, then only the event remains. */
+static bool still_counts(const struct control_input *input, int64_t seen)
+{
+	return seen &&
+	       input->now - seen < policy_number(input->policy, POLICY_TAMPER_FAIL_DAYS) * DAY_S;
+}
+
+/* --- our own files --- */
+
+/* As the package has them; those of a build tree lie beside the running program. */
+static const char *const programs[] = {"caretakerd", "caretaker-check", "caretaker-uplink",
+				       "caretaker"};
+static const char *const others[] = {"/usr/bin/caretaker", "/lib/systemd/system/caretakerd.service",
+				     "/lib/systemd/system/caretaker-check.service",
+				     "/lib/systemd/system/caretaker-uplink.socket",
+				     "/lib/systemd/system/caretaker-uplink@.service"};
+
+static bool file_hash(const char *path, char out[CRYPTO_HASH_B64_LEN + 1])
+{
+	struct buf bytes;
+	struct err err;
+	bool ok;
+
+	buf_init(&bytes, FILE_MAX_BYTES);
+	ok = plat_file_read(path, FILE_MAX_BYTES, &bytes, &err) == 0;
+	if (ok)
+		crypto_sha256_b64(bytes.data, bytes.len, out);
+	buf_clear(&bytes);
+	return ok;
+}
+
+/* A new version of ours brings new files: they are looked at anew. */
+static void judge_file(const struct control_input *input, const char *path, struct names *changed)
+{
+	char name[192], stamp[192], hash[CRYPTO_HASH_B64_LEN + 1];
+	const char *slash = strrchr(path, '/');
+	struct plat_file_info info;
+	const char *known;
+	struct err err;
+
+	(void)snprintf(name, sizeof(name), "tamper/%s%s", CARETAKER_VERSION, path);
+	(void)snprintf(stamp, sizeof(stamp), "tamper/id/%s%s", CARETAKER_VERSION, path);
+	known = memory_text(input->memory, name);
+	if (plat_file_info(path, &info, &err) < 0)
+		return; /* not told: neither there nor gone */
+	if (!info.exists) {
+		if (known)
+			names_add(changed, slash + 1);
+		return;
+	}
+	if (known && memory_number(input->memory, stamp, 0) == (int64_t)info.identity)
+		return; /* not written since */
+	if (!file_hash(path, hash))
+		return;
+	if (known && strcmp(known, hash) != 0) {
+		names_add(changed, slash + 1);
+		return;
+	}
+	if (!known)
+		memory_set_text(input->memory, name, hash);
+	memory_set_number(input->memory, stamp, (int64_t)info.identity);
+}
+
+static void judge_files(const struct control_input *input, struct jsonw *w,
+			struct control_result *result)
+{
+	struct names changed = {0};
+	char path[160];
+	size_t i;
+
+	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		(void)snprintf(path, sizeof(path), "%.120s/%s", plat_place(PLAT_LIBEXEC),
+			       programs[i]);
+		judge_file(input, path, &changed);
+	}
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
+		judge_file(input, others[i], &changed);
+	names_write(&changed, w, "changed");
+	if (!changed.count) {
+		memory_set_number(input->memory, "tamper/files-told", 0);
+		return;
+	}
+	if (!memory_number(input->memory, "tamper/files-told", 0))
+		tell(result, "files-changed", "file", changed.items[0]);
+	memory_set_number(input->memory, "tamper/files-told", 1);
+	control_say(result, VERDICT_FAIL, "file-changed");
+}
+
+/* Where the daemon is installed as a service, it runs and starts at boot. */
+static void judge_unit(struct jsonw *w, struct control_result *result)
+{
+	struct plat_service service;
+	struct err err;
+
+	if (plat_service("caretakerd", &service, &err) < 0 || service.run == PLAT_SERVICE_ABSENT ||
+	    service.run == PLAT_SERVICE_UNKNOWN)
+		return;
+	if (service.run == PLAT_SERVICE_RUNNING && service.at_boot && !service.masked)
+		return;
+	jsonw_array(w, "units");
+	jsonw_string(w, NULL, "caretakerd");
+	jsonw_array_end(w);
+	control_say(result, VERDICT_FAIL, "unit-stopped");
+}
+
+/* --- the clock --- */
+
+static void judge_clock(const struct control_input *input, struct jsonw *w,
+			struct control_result *result)
+{
+	int64_t now = plat_now();
+	int64_t last = memory_number(input->memory, "tamper/clock", 0);
+	int64_t most = policy_number(input->policy, POLICY_TAMPER_CLOCK_BACK_MAX_SECONDS);
+	char text[24];
+
+	memory_set_number(input->memory, "tamper/clock", now);
+	if (last && last - now > most) {
+		memory_set_number(input->memory, "tamper/clock-back", last - now);
+		/* by the best known time, or the fault would outlive or never reach its end */
+		memory_set_number(input->memory, "tamper/clock-back-at", input->now);
+		(void)snprintf(text, sizeof(text), "%lld", (long long)(last - now));
+		tell(result, "clock-back", "seconds", text);
+	}
+	if (!still_counts(input, memory_number(input->memory, "tamper/clock-back-at", 0)))
+		return;
+	jsonw_int(w, "back_s", memory_number(input->memory, "tamper/clock-back", 0));
+	control_say(result, VERDICT_FAIL, "clock-back");
+}
+
+/* --- safeguards --- */
+
+/* Services that stay: one that works and ends (a timer's) would look stopped most of the time. */
+static const struct safeguard {
+	const char *kind, *service;
+} safeguards[] = {
+	{"anti-virus", "clamav-daemon"},
+	{"anti-virus", "clamav-clamonacc"},
+	{"anti-virus", "clamav-freshclam"},
+	{"anti-virus", "sophos-spl"},
+	{"anti-virus", "sav-protect"},
+	{"anti-virus", "mdatp"},
+	{"firewall", "ufw"},
+	{"firewall", "firewalld"},
+	{"firewall", "nftables"},
+	{"firewall", "netfilter-persistent"},
+	{"updates", "unattended-upgrades"},
+};
+
+static void judge_service(const struct control_input *input, const char *service,
+			  struct names *stopped, struct control_result *result)
+{
+	char ran[96], since[96];
+	struct plat_service state;
+	struct err err;
+	int64_t when;
+
+	(void)snprintf(ran, sizeof(ran), "tamper/ran/%.64s", service);
+	(void)snprintf(since, sizeof(since), "tamper/stopped/%.64s", service);
+	if (plat_service(service, &state, &err) < 0 || state.run == PLAT_SERVICE_UNKNOWN)
+		return;
+	if (state.run == PLAT_SERVICE_RUNNING) {
+		memory_set_number(input->memory, ran, input->now);
+		memory_set_number(input->memory, since, 0);
+		return;
+	}
+	if (!memory_number(input->memory, ran, 0))
+		return; /* it never ran: nobody stopped it */
+	when = memory_number(input->memory, since, 0);
+	if (!when) {
+		when = input->now;
+		memory_set_number(input->memory, since, when);
+		tell(result, "safeguard-stopped", "service", service);
+	}
+	if (still_counts(input, when))
+		names_add(stopped, service);
+}
+
+static void judge_safeguards(const struct control_input *input, struct jsonw *w,
+			     struct control_result *result)
+{
+	const struct policy *policy = input->policy;
+	struct names stopped = {0};
+	size_t i;
+
+	for (i = 0; i < sizeof(safeguards) / sizeof(*safeguards); i++)
+		if (policy_lists(policy, POLICY_TAMPER_SAFEGUARDS, safeguards[i].kind))
+			judge_service(input, safeguards[i].service, &stopped, result);
+	if (policy_lists(policy, POLICY_TAMPER_SAFEGUARDS, "filtering"))
+		for (i = 0; i < policy_count(policy, POLICY_FILTERING_UNITS); i++)
+			judge_service(input, policy_item(policy, POLICY_FILTERING_UNITS, i),
+				      &stopped, result);
+	for (i = 0; i < policy_count(policy, POLICY_TAMPER_UNITS); i++)
+		judge_service(input, policy_item(policy, POLICY_TAMPER_UNITS, i), &stopped, result);
+	names_write(&stopped, w, "stopped");
+	if (stopped.count)
+		control_say(result, VERDICT_FAIL, "safeguard-stopped");
+}
+
+static void judge_start(struct jsonw *w, struct control_result *result)
+{
+	struct err err;
+	bool off;
+
+	if (plat_boot_word(USB_OFF, &off, &err) < 0 || !off)
+		return;
+	jsonw_string(w, "started_with", USB_OFF);
+	control_say(result, VERDICT_FAIL, "started-with-usb-off");
+}
+
+static int run(const struct control_input *input, struct jsonw *evidence,
+	       struct control_result *result, struct err *err)
+{
+	(void)err;
+	judge_files(input, evidence, result);
+	judge_unit(evidence, result);
+	judge_start(evidence, result);
+	judge_safeguards(input, evidence, result);
+	judge_clock(input, evidence, result);
+	control_say(result, VERDICT_PASS, "ok");
+	return 0;
+}
+
+const struct control control_tamper = {.id = CONTROL_TAMPER, .run = run};
