@@ -23,6 +23,10 @@ const struct reason reason_hardware[] = {
 	 "Save what is on it and replace it soon."},
 	{"no-serial", "The firmware names no serial number that identifies this machine.",
 	 "Note the number on the case in the asset register."},
+	{"new-device", "Hardware was plugged in that nobody approved: {devices}.",
+	 "Take it away, or add it to approved_devices in the policy."},
+	{"no-hardware", "This is a container ({container}): its hardware is the host's.",
+	 "Nothing to do."},
 	{NULL, NULL, NULL},
 };
 
@@ -73,6 +77,8 @@ const struct reason reason_network[] = {
 	{"tethering", "The machine goes online through a phone: {interfaces}.",
 	 "Disconnect the phone and use the school's network."},
 	{"hotspot", "The machine offers a hotspot: {interfaces}.", "Switch the hotspot off."},
+	{"bypass-program", "Programs made to get past the filter are there: {bypass}.",
+	 "Remove them, and find out why they were wanted."},
 	{NULL, NULL, NULL},
 };
 

@@ -48,12 +48,14 @@ const struct reason reason_accounts[] = {
 	 "Take them out of the administrators' groups, or name them in the policy."},
 	{"shared-account", "An account that several people share is in use: {shared}.",
 	 "Give each person an account, or name the class account in the policy."},
-	{"not-allowed-here", "Logged on without being allowed on this machine: {not_allowed}.",
-	 "Find out who uses the machine; allow them in the policy or take the log-on away."},
+	{"not-allowed-here", "Accounts that are not allowed on this machine: {not_allowed}.",
+	 "Find out who uses the machine; allow them in the policy, or remove the account."},
 	{"root-login", "The account 'root' has a password and can log in at the screen.",
 	 "Lock it with 'passwd -l root' and work through sudo."},
 	{"duplicate-uid", "Several accounts are the same user to the system: {duplicates}.",
 	 "Give each account a user number of its own, or remove it."},
+	{"leaver", "Accounts of people who have left still open: {leavers}.",
+	 "Lock each with 'passwd -l' and 'usermod --expiredate 1', or remove it."},
 	{NULL, NULL, NULL},
 };
 
@@ -84,6 +86,12 @@ const struct reason reason_password_policy[] = {
 	 "People log in with accounts of {directory}: their passwords are "
 	 "looked after there.",
 	 "Check the password rules of {directory}."},
+	{"common-words", "Passwords may be words from a dictionary.",
+	 "Set dictcheck = 1 in /etc/security/pwquality.conf (libpam-pwquality)."},
+	{"lock-short",
+	 "After wrong guesses an account is locked for {lock_s:duration}; the policy asks for "
+	 "{lock_min_s:duration}.",
+	 "Set unlock_time = {lock_min_s} in /etc/security/faillock.conf."},
 	{NULL, NULL, NULL},
 };
 

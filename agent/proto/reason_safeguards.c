@@ -85,9 +85,13 @@ const struct reason reason_disk_encryption[] = {
 	 "policy."},
 	{"swap-plain", "The swap space is not encrypted: {swap}.",
 	 "Put swap on an encrypted disk, or use a random key for it in /etc/crypttab."},
-	{"no-disks", "This machine has no disk of its own: it is a container.", "Nothing to do."},
+	{"no-disks", "No file system that could hold data lies on a disk of this machine.",
+	 "Nothing to do."},
 	{"below-unknown", "What lies below {unknown} cannot be seen from here.",
 	 "Check on the host that the disk is encrypted."},
+	{"not-portable",
+	 "This machine cannot be carried; the policy asks for encryption of those that can.",
+	 "Nothing to do."},
 	{NULL, NULL, NULL},
 };
 
@@ -100,6 +104,14 @@ const struct reason reason_firewall[] = {
 	 "Switch it on for good: 'systemctl enable {unit}'."},
 	{"open-ports", "The firewall lets in what the policy does not name: {open}.",
 	 "Close these ports, or allow them in the policy."},
+	{"ipv6-open", "IPv6 is in use and nothing filters what comes in over it.",
+	 "Let the firewall cover IPv6 too (ufw: IPV6=yes in /etc/default/ufw; nftables: a table of "
+	 "family inet)."},
+	{"boot-not-known",
+	 "The firewall filters now; what puts its rules back after a restart is not known.",
+	 "Keep the rules with ufw, firewalld or nftables.service, or look after a restart."},
+	{"host-decides", "This is a container ({container}): its host decides what comes in.",
+	 "Check the firewall of the host."},
 	{NULL, NULL, NULL},
 };
 
@@ -114,6 +126,9 @@ const struct reason reason_tamper[] = {
 	 "Start them again and find out who stopped them."},
 	{"policy-changed", "The policy on this machine is not the one that was signed.",
 	 "Run 'caretaker check': the signed one is put back; find out who changed it."},
+	{"started-with-usb-off",
+	 "The machine was started with '{started_with}': the gate for USB storage is open.",
+	 "Restart it without that word, and find out who added it to the boot loader."},
 	{NULL, NULL, NULL},
 };
 
