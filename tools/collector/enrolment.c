@@ -1,0 +1,197 @@
+/* POST /v1/enrol: a code's proof against a device, and what it begins with.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "agent/proto/jws.h"
+#include "platform/os.h"
+#include "tools/collector/guesses.h"
+#include "tools/collector/identity.h"
+#include "tools/collector/worker.h"
+
+struct enrol_job {
+	struct worker_job base;
+	struct enrol_request *request;
+	struct store_enrol in;
+	struct store_enrolled out;
+};
+
+static void job_free(struct enrol_job *job)
+{
+	enrol_request_free(job->request);
+	free(job);
+}
+
+static int run(struct job *job, struct store *store, struct err *err)
+{
+	struct enrol_job *enrol = (struct enrol_job *)job;
+
+	return store->live->enrol(store, &enrol->in, &enrol->out, err);
+}
+
+static void refuse(struct enrol_job *job)
+{
+	static const struct {
+		const char *name, *title;
+	} words[] = {
+		[STORE_ENROL_WRONG_CODE] = {"wrong-code", "there is no such enrolment code: "
+							  "check it, or make one with 'code new'"},
+		[STORE_ENROL_CODE_REVOKED] = {"code-revoked", "this enrolment code was revoked"},
+		[STORE_ENROL_CODE_ENDED] = {"code-ended", "this enrolment code has ended"},
+		[STORE_ENROL_CODE_USED_UP] = {"code-used-up", "this enrolment code is used up"},
+		[STORE_ENROL_REVOKED] = {"device-revoked",
+					 "this device's key was revoked or retired: 'caretaker "
+					 "generalise' gives it a new one"},
+	};
+	enum store_enrol_result result = job->out.result;
+	struct worker *worker = job->base.worker;
+
+	stats_add(&worker->shared->stats, enrolments_refused);
+	if (result == STORE_ENROL_WRONG_CODE)
+		guesses_wrong(worker->shared->guesses, job->in.peer, plat_uptime_ms());
+	if (job->base.conn)
+		http_problem(job->base.conn, 403, words[result].name, words[result].title, NULL, 0);
+}
+
+/* The documents a device begins with, and the key set that its code lets it believe. */
+static int fill_answer(struct enrol_job *job, struct enrol_answer *answer, int64_t *out_serial,
+		       struct err *err)
+{
+	const struct store_enrolled *out = &job->out;
+	struct worker *worker = job->base.worker;
+	const struct store_live_ops *live = worker->store->live;
+	const char *keys = identity_keys_first(worker->identity, out->org, out->policy_kid);
+	struct keys *opened;
+	struct buf text;
+
+	if (!keys)
+		return err_set(err, ERR_NOTFOUND,
+			       "no key set was signed by the policy key that this code names: make "
+			       "a new code");
+	if (keys_open_first(keys, strlen(keys), out->policy_kid, &opened, err) < 0)
+		return -1;
+	*out_serial = opened->serial;
+	keys_free(opened);
+	buf_init(&text, 0);
+	buf_adds(&text, keys);
+	answer->keys = buf_take(&text, NULL);
+	if (!out->policy_serial)
+		return answer->keys ? 0 : err_set(err, ERR_NOMEM, "no memory for the answer");
+	if (live->policy_jws(worker->store, out->org, out->policy_serial, &text, err) < 0) {
+		buf_clear(&text);
+		return -1;
+	}
+	answer->policy = buf_take(&text, NULL);
+	if (out->exceptions_serial) {
+		if (live->exceptions_jws(worker->store, out->device_id, &text, err) < 0) {
+			buf_clear(&text);
+			return -1;
+		}
+		answer->exceptions = buf_take(&text, NULL);
+	}
+	return 0;
+}
+
+static int build(struct enrol_job *job, struct enrol_answer *answer, struct err *err)
+{
+	const struct store_enrolled *out = &job->out;
+	struct worker *worker = job->base.worker;
+	const struct crypto_signer *signer;
+	int64_t serial;
+
+	if (fill_answer(job, answer, &serial, err) < 0)
+		return -1;
+	signer = identity_signer(worker->identity, out->org, serial);
+	if (!signer)
+		return err_set(err, ERR_AUTH, "no online key of ours is in the device's key set");
+	memcpy(answer->device, out->device, sizeof(answer->device));
+	memcpy(answer->request, job->in.request_hash, sizeof(answer->request));
+	answer->waiting = out->result == STORE_ENROL_WAITING;
+	answer->time = plat_now();
+	memcpy(answer->epoch, worker->site.epoch, sizeof(answer->epoch));
+	(void)text_copy(answer->school, sizeof(answer->school), out->school);
+	(void)text_copy(answer->group, sizeof(answer->group), out->group);
+	answer->audit_until = out->audit_until;
+	buf_reset(&worker->scratch);
+	buf_reset(&worker->out);
+	enrol_answer_encode(answer, &worker->scratch);
+	if (buf_check(&worker->scratch, err) < 0)
+		return -1;
+	return jws_sign(JWS_ENROLLED, worker->scratch.data, worker->scratch.len, false, 0, signer,
+			&worker->out, err);
+}
+
+static void answer_it(struct enrol_job *job)
+{
+	struct worker *worker = job->base.worker;
+	struct enrol_answer *answer = calloc(1, sizeof(*answer));
+	struct err err = {.msg = "no memory"};
+
+	stats_add(&worker->shared->stats, enrolments);
+	if (!answer || build(job, answer, &err) < 0) {
+		log_error("a device that enrolled gets no answer, it will ask again: %s", err.msg);
+		if (job->base.conn)
+			http_problem(job->base.conn, 500, "no-answer",
+				     "the enrolment was recorded but cannot be answered", err.msg,
+				     0);
+	} else if (job->base.conn) {
+		http_reply(job->base.conn, &(struct http_reply){
+						   .status = answer->waiting ? 202 : 200,
+						   .type = "application/jose",
+						   .body = worker->out.data,
+						   .len = worker->out.len,
+					   });
+	}
+	enrol_answer_free(answer);
+}
+
+static void done(struct worker_job *base)
+{
+	struct enrol_job *job = (struct enrol_job *)base;
+
+	if (base->job.failed)
+		worker_job_failed(base);
+	else if (job->out.result == STORE_ENROL_ACTIVE || job->out.result == STORE_ENROL_WAITING)
+		answer_it(job);
+	else
+		refuse(job);
+	job_free(job);
+}
+
+void enrolment_handle(void *ctx, struct http_conn *conn, const struct http_request *request,
+		      const void *data)
+{
+	struct worker *worker = ctx;
+	unsigned wait = guesses_wait(worker->shared->guesses, request->peer, plat_uptime_ms());
+	struct enrol_job *job;
+	struct err err;
+
+	(void)data;
+	if (wait) {
+		http_problem(conn, 429, "too-many-codes",
+			     "too many wrong enrolment codes from here", NULL, wait);
+		return;
+	}
+	job = calloc(1, sizeof(*job));
+	if (!job) {
+		http_problem(conn, 503, "busy", "out of memory for now", NULL, 30);
+		return;
+	}
+	if (enrol_request_open(request->body, request->body_len, &job->request, &err) < 0) {
+		http_problem(conn, err.code == ERR_AUTH ? 403 : 400, "bad-enrolment",
+			     "this is no enrolment request", err.msg, 0);
+		free(job);
+		return;
+	}
+	job->in.request = job->request;
+	crypto_sha256_b64(request->body, request->body_len, job->in.request_hash);
+	plat_uuid(job->in.device);
+	(void)text_copy(job->in.peer, sizeof(job->in.peer), request->peer);
+	job->in.now = plat_now();
+	job->base.done = done;
+	job->base.job.run = run;
+	if (!worker_submit(worker, conn, &job->base.job, worker_job_gone))
+		job_free(job);
+}
