@@ -44,7 +44,12 @@ unit: $(UNIT) ## unit tests (cmocka)
 corpus: $(REPLAY) ## every fuzz corpus, replayed
 	@tests/run-corpus $(REPLAY)
 
-system: $(BINS) ## system tests (pytest): real programs, real parts
+# What a control says of the machine it is run on; system tests run it in chroots.
+$(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform base)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(caretaker-check_LIBS),--libs) -lpthread
+
+system: $(BINS) $(B)/facts ## system tests (pytest): real programs, real parts
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
 
 check: layers headers unit corpus system ## everything but the VM

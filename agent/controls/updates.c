@@ -39,6 +39,13 @@ struct fixes {
 	struct jsonw overdue_w;
 };
 
+/* A fail whose date has passed is what people read as "overdue". */
+static void say_late(struct control_result *result, int64_t due_at, const char *why)
+{
+	control_say(result, VERDICT_FAIL, why);
+	control_due(result, due_at, why);
+}
+
 static const char *severity_name(enum plat_severity severity)
 {
 	static const char *const names[] = {"unrated", "low", "medium", "high", "critical"};
@@ -114,12 +121,12 @@ static void judge_fix(struct fixes *fixes, const struct plat_updates *updates,
 	if (due < fixes->input->now) {
 		if (fixes->overdue++ < SHOWN_MAX)
 			jsonw_string(&fixes->overdue_w, NULL, fix->name);
-		control_say(result, VERDICT_FAIL, "overdue");
-	} else {
-		if (!fixes->first_due || due < fixes->first_due)
-			fixes->first_due = due;
-		control_due(result, due, "pending");
+		say_late(result, due, "overdue");
+		return;
 	}
+	if (!fixes->first_due || due < fixes->first_due)
+		fixes->first_due = due;
+	control_due(result, due, "pending");
 }
 
 static void judge_fixes(const struct control_input *input, const struct plat_updates *updates,
@@ -242,7 +249,7 @@ static void judge_release(const struct control_input *input, struct plat_release
 	if (out->end_of_life <= input->now) {
 		jsonw_time(w, "ended", out->end_of_life);
 		if (required)
-			control_say(result, VERDICT_FAIL, "end-of-life");
+			say_late(result, out->end_of_life, "end-of-life");
 		return;
 	}
 	jsonw_time(w, "ends", out->end_of_life);
@@ -276,7 +283,7 @@ static void judge_reboot(const struct control_input *input, struct jsonw *w,
 	jsonw_string(w, "reboot_why", reboot.why);
 	jsonw_time(w, "reboot_since", since);
 	if (since + max_s < input->now)
-		control_say(result, VERDICT_FAIL, "reboot-pending");
+		say_late(result, since + max_s, "reboot-pending");
 	else
 		control_due(result, since + max_s, "reboot-pending");
 }
