@@ -8,7 +8,6 @@
 #include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/check/agent.h"
-#include "agent/check/inventory.h"
 #include "agent/check/keystore.h"
 #include "agent/policy/policy.h"
 #include "agent/proto/deflate.h"
@@ -91,12 +90,24 @@ static void add_policy(const struct agent *agent, struct heartbeat *h)
 	(void)text_copy(h->policy_name, sizeof(h->policy_name),
 			document ? document->name : policy_name(agent->trust.policy));
 	h->policy_serial = document ? document->serial : 0;
-	memcpy(h->policy_sha256, agent->trust.policy_sha256, sizeof(h->policy_sha256));
 	h->exceptions_serial = agent->trust.exceptions ? agent->trust.exceptions->serial : 0;
 	h->keys_serial = agent->trust.keys->serial;
 	h->rejected_count = agent->state.rejected_count;
 	memcpy(h->rejected, agent->state.rejected,
 	       h->rejected_count * sizeof(agent->state.rejected[0]));
+}
+
+/* A hash does not deflate: a delta names only one that is another than was told. */
+static void add_hashes(struct agent *agent, struct heartbeat *h)
+{
+	struct state *s = &agent->state;
+
+	memcpy(s->flying_hashes.policy, agent->trust.policy_sha256, HASH_TEXT);
+	memcpy(s->flying_hashes.inventory, s->inventory, HASH_TEXT);
+	if (h->full || strcmp(s->flying_hashes.policy, s->sent_hashes.policy) != 0)
+		memcpy(h->policy_sha256, s->flying_hashes.policy, HASH_TEXT);
+	if (h->full || strcmp(s->flying_hashes.inventory, s->sent_hashes.inventory) != 0)
+		memcpy(h->inventory, s->flying_hashes.inventory, HASH_TEXT);
 }
 
 static void add_chain(const struct agent *agent, struct heartbeat *h)
@@ -224,7 +235,7 @@ int beat_sign(struct agent *agent, bool full, struct err *err)
 	for (int i = 0; i < CONTROL_COUNT; i++)
 		agent->state.controls[i].flying = agent->state.controls[i].sent;
 	add_controls(agent, beat);
-	inventory_hash(&agent->places, h->inventory);
+	add_hashes(agent, h);
 	if (sign_what_fits(agent, beat, &jws, err) == 0)
 		ret = keep(agent, h, &jws, err);
 	if (ret < 0)

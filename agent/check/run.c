@@ -9,6 +9,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
+#include "agent/check/inventory_file.h"
 #include "agent/check/memory_file.h"
 #include "agent/controls/control.h"
 #include "agent/controls/memory.h"
@@ -167,6 +168,9 @@ int run_controls(struct agent *agent, struct err *err)
 	for (size_t i = 0; control_table[i]; i++)
 		if (run_one(agent, control_table[i], &input, err) < 0)
 			goto out;
+	/* Without it the last stock-taking stands; the verdicts matter more. */
+	if (inventory_file_refresh(agent, err) < 0)
+		log_warn("the inventory stays as it was: %s", err->msg);
 	agent_tick(agent);
 	ret = keep(agent, input.memory, err);
 out:

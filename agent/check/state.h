@@ -85,6 +85,12 @@ struct state {
 	int64_t contact_at; /* best-known time of the last good acknowledgement; 0: never */
 	char trouble[256];  /* why the last try failed; "" when it did not */
 
+	/* Hashes that a delta leaves out while they are as they were told. */
+	char inventory[HASH_TEXT]; /* of the last stock-taking; "": none yet */
+	struct state_hashes {
+		char policy[HASH_TEXT], inventory[HASH_TEXT];
+	} sent_hashes, flying_hashes;
+
 	struct state_control controls[CONTROL_COUNT];
 };
 

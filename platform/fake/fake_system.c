@@ -1,6 +1,7 @@
 /* platform/system.h of the fake machine: it has a name, no service manager, and no devices come.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "platform/system.h"
+#include "platform/terminal.h"
 
 #include "agent/base/err.h"
 #include "agent/base/text.h"
@@ -41,4 +42,9 @@ bool plat_devices_changed(struct plat_devices *devices)
 void plat_devices_close(struct plat_devices *devices)
 {
 	(void)devices;
+}
+
+bool plat_stdout_colours(void)
+{
+	return false;
 }

@@ -312,8 +312,8 @@ class MiniCollector:
         branch['all'].append(hash_)
         self.heartbeats[hash_] = payload
         self.order.append(payload)
-        if payload.get('next_key'):
-            key = jwk.JWK(**payload['next_key'])
+        if payload.get('next'):
+            key = jwk.JWK(**payload['next'])
             device.keys[key.thumbprint()] = key
             self.devices[key.thumbprint()] = device
         return branch

@@ -1,0 +1,41 @@
+/* The commands of 'caretaker', one file each; main.c has their table.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_CLI_CLI_H
+#define CARETAKER_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+struct err;
+struct json;
+struct options;
+
+/* What a script may go by. */
+enum cli_exit {
+	CLI_COMPLIANT = 0,
+	CLI_NOT = 1,         /* something is to be fixed; or: the file does not verify */
+	CLI_CANNOT_TELL = 2, /* or wrong usage */
+};
+
+int cli_status(const struct options *options);
+int cli_check(const struct options *options);
+int cli_explain(const struct options *options);
+int cli_enrol(const struct options *options);
+int cli_generalise(const struct options *options);
+int cli_policy_lint(const struct options *options);
+int cli_verify(const struct options *options);
+int cli_version(const struct options *options);
+
+/* The folder that an option names, else the system's. */
+const char *cli_state_dir(const struct options *options);
+const char *cli_run_dir(const struct options *options);
+/* "caretaker: ..." on standard error; returns CLI_CANNOT_TELL. */
+int cli_fail(const struct err *err);
+
+/* status.json, read and checked for being one. */
+int cli_read_status(const struct options *options, struct json **out, struct err *err);
+/* 'text' is copied to the terminal without what could steer it. */
+void cli_print_clean(const char *text);
+
+#endif
