@@ -26,26 +26,6 @@
 #define PAGE_MAX 1000
 #define STALE_COMMIT_S 300 /* something queued, nothing committed for so long: the writer hangs */
 
-void api_problem(struct api_answer *answer, int status, const char *name, const char *title,
-		 const char *detail)
-{
-	struct jsonw w;
-	char type[80];
-
-	buf_reset(&answer->body);
-	answer->status = status;
-	answer->type = "application/problem+json";
-	snprintf(type, sizeof(type), "urn:caretaker:problem:%s", name);
-	jsonw_init(&w, &answer->body);
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "type", type);
-	jsonw_string(&w, "title", title);
-	jsonw_int(&w, "status", status);
-	jsonw_string(&w, "detail", detail);
-	jsonw_object_end(&w);
-	buf_addc(&answer->body, '\n');
-}
-
 static void fail(struct api_answer *answer, const struct err *err)
 {
 	api_problem(answer, 503, "store", "The store cannot be read",
