@@ -8,6 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import collector_fixture  # noqa: E402
 
 
 @pytest.fixture(scope='session')
@@ -25,3 +26,16 @@ def program(build):
         return subprocess.run([build / name, *map(str, args)], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, **kwargs)
     return run
+
+
+@pytest.fixture
+def site(build, tmp_path):
+    """Real collectors and machines: collector_fixture.py."""
+    site = collector_fixture.Site(build, tmp_path)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def collector(site):
+    return site.collector().make().start()
