@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/controls/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,12 @@
 #include "agent/base/err.h"
 #include "agent/base/json.h"
 #include "agent/base/jsonw.h"
+#include "agent/base/text.h"
 
 #define NAME_MAX_LEN 240
 #define TEXT_MAX_LEN 1000
 #define DAY_S 86400
+#define EXACT_MAX ((INT64_C(1) << 53) - 1)
 
 struct entry {
 	char *name;
@@ -192,8 +195,8 @@ int64_t memory_first_seen(struct memory *memory, const char *name)
 
 static int read_entry(struct memory *memory, const struct json *value, struct err *err)
 {
-	static const char *const members[] = {"n", "t", "at", NULL};
-	const char *name = json_name(value), *text = NULL;
+	static const char *const members[] = {"n", "big", "t", "at", NULL};
+	const char *name = json_name(value), *text = NULL, *big = NULL;
 	int64_t number = 0, at = 0;
 	struct entry *entry;
 
@@ -201,9 +204,12 @@ static int read_entry(struct memory *memory, const struct json *value, struct er
 		return err_set(err, ERR_INVALID, "not an entry");
 	if (json_only(value, members, err) < 0 ||
 	    json_opt_string(value, "t", TEXT_MAX_LEN, &text, err) < 0 ||
-	    json_opt_int(value, "n", -(INT64_C(1) << 53), INT64_C(1) << 53, &number, err) < 0 ||
-	    json_get_int(value, "at", 0, INT64_C(1) << 53, &at, err) < 0)
+	    json_opt_string(value, "big", 24, &big, err) < 0 ||
+	    json_opt_int(value, "n", -EXACT_MAX, EXACT_MAX, &number, err) < 0 ||
+	    json_get_int(value, "at", 0, EXACT_MAX, &at, err) < 0)
 		return -1;
+	if (big && text_int(big, INT64_MIN, INT64_MAX, &number) < 0)
+		return err_set(err, ERR_INVALID, "member 'big': expected a whole number");
 	/* A clock that ran ahead must not keep an entry for ever. */
 	if (at > memory->now)
 		at = memory->now;
@@ -256,6 +262,15 @@ out:
 	return ret;
 }
 
+/* A file's identity has 64 bits, of which JSON's numbers hold 53: as text. */
+static void write_big(int64_t number, struct jsonw *w)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)number);
+	jsonw_string(w, "big", text);
+}
+
 int memory_write(struct memory *memory, struct buf *out, struct err *err)
 {
 	struct jsonw w;
@@ -270,6 +285,8 @@ int memory_write(struct memory *memory, struct buf *out, struct err *err)
 		jsonw_object(&w, entry->name);
 		if (entry->text)
 			jsonw_string(&w, "t", entry->text);
+		else if (entry->number > EXACT_MAX || entry->number < -EXACT_MAX)
+			write_big(entry->number, &w);
 		else
 			jsonw_int(&w, "n", entry->number);
 		jsonw_int(&w, "at", entry->touched_at);
