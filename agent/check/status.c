@@ -33,7 +33,9 @@ static bool names_people(enum control_id id)
 
 static void write_sentences(enum control_id id, const struct state_control *c, struct jsonw *w)
 {
-	const char *evidence = c->evidence && !names_people(id) ? c->evidence : "{}";
+	/* What could not be found out names files and programs, nobody's account. */
+	bool open = !names_people(id) || strcmp(c->why, "cannot-tell") == 0;
+	const char *evidence = c->evidence && open ? c->evidence : "{}";
 	struct buf wrong, todo;
 	struct json *root = NULL;
 	struct err err;
