@@ -52,6 +52,9 @@ $(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform 
 system: $(BINS) $(B)/facts ## system tests (pytest): real programs, real parts
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
 
+test-vm: $(B)/facts ## what needs a kernel of its own: controls in a small Debian VM
+	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/vm $(PYTEST)
+
 check: layers headers unit corpus system ## everything but the VM
 
 # make fuzz FUZZ=policy [FUZZ_SECONDS=600]: clang's libFuzzer, into build/fuzz (never the corpus).
@@ -77,4 +80,4 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls
 bench: all $(BENCH_BIN) ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
 	@CARETAKER_BUILD=$(abspath $(B)) tests/bench/run $(BENCH)
 
-.PHONY: unit corpus system check fuzz bench
+.PHONY: unit corpus system test-vm check fuzz bench

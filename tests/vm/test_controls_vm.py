@@ -1,0 +1,181 @@
+# Controls against a real Debian with systemd, device mapper and nf_tables, in the test VM.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import pathlib
+
+import pytest
+
+import bed
+
+
+@pytest.fixture(scope='module')
+def guest():
+    facts = pathlib.Path(os.environ.get('CARETAKER_BUILD', 'build/linux')) / 'facts'
+    assert facts.is_file(), f'{facts}: run "make test-vm", which builds it'
+    with bed.guest() as it:
+        it.push(facts, '/usr/local/bin/facts')
+        yield it
+
+
+@pytest.fixture
+def check(guest):
+    """check('firewall', 'at_boot_required = no') -> what the control says in the guest."""
+    def run(control, *lines):
+        policy = '\n'.join(['[policy]', 'name = vm', f'[{control}]', *lines, ''])
+        guest.run('cat > /run/policy.ini', stdin=policy.encode())
+        said = guest.run(f'facts --policy /run/policy.ini --state /run {control}')
+        return json.loads(said)
+    return run
+
+
+def said(result):
+    return result['verdict'], result['why']
+
+
+def volume(result, name):
+    return next(v for v in result['evidence']['volumes'] if v['name'] == name)
+
+
+@pytest.fixture
+def luks(guest):
+    """Makes an encrypted container in a file, mounts it at /srv; undone at the end."""
+    done = []
+
+    def make(*options, swap=False):
+        guest.run('truncate -s 64M /var/luks.img')
+        loop = guest.run('losetup -f --show /var/luks.img')
+        done.append(f'losetup -d {loop}')
+        guest.run('cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 '
+                  f'{" ".join(options)} {loop} -', stdin=b'secret', timeout=120)
+        guest.run(f'cryptsetup open --key-file - {loop} box', stdin=b'secret', timeout=120)
+        done.append('cryptsetup close box')
+        if swap:
+            guest.run('mkswap /dev/mapper/box && swapon /dev/mapper/box')
+            done.append('swapoff /dev/mapper/box')
+        else:
+            guest.run('mke2fs -q -t ext4 /dev/mapper/box && mount /dev/mapper/box /srv')
+            done.append('umount /srv')
+    yield make
+    for command in reversed(done):
+        guest.run(command)
+    guest.run('rm -f /var/luks.img')
+
+
+def test_a_plain_root_fails(check):
+    result = check('disk-encryption')
+    assert said(result) == ('fail', 'plain')
+    assert volume(result, '/') == {'name': '/', 'device': 'vda', 'type': 'ext4',
+                                   'encryption': 'none'}
+
+
+def test_luks2_is_seen_as_encrypted(check, luks):
+    luks('--type luks2')
+    result = check('disk-encryption', 'left_out = /')
+    assert said(result) == ('pass', 'ok')
+    assert volume(result, '/srv')['encryption'] == 'luks2'
+
+
+def test_luks1_is_seen_as_encrypted(check, luks):
+    luks('--type luks1')
+    result = check('disk-encryption', 'left_out = /')
+    assert said(result) == ('pass', 'ok')
+    assert volume(result, '/srv')['encryption'] == 'luks1'
+
+
+def test_luks_with_a_cipher_that_does_nothing_fails(check, luks):
+    luks('--type luks1', '--cipher cipher_null-ecb', '--key-size 128')
+    result = check('disk-encryption', 'left_out = /')
+    assert said(result) == ('fail', 'plain')
+    assert volume(result, '/srv')['encryption'] == 'null cipher'
+
+
+def test_a_plain_container_file_is_as_safe_as_the_disk_below_it(check, guest):
+    guest.run('truncate -s 16M /var/plain.img && mke2fs -q -t ext4 /var/plain.img '
+              '&& mount -o loop /var/plain.img /srv')
+    try:
+        result = check('disk-encryption', 'left_out = /')
+        assert said(result) == ('fail', 'plain')
+        assert volume(result, '/srv')['encryption'] == 'none'
+    finally:
+        guest.run('umount /srv; rm -f /var/plain.img')
+
+
+def test_encrypted_swap_passes(check, luks):
+    luks('--type luks2', swap=True)
+    result = check('disk-encryption', 'left_out = /')
+    assert said(result) == ('pass', 'ok')
+    assert volume(result, 'swap')['encryption'] == 'luks2'
+
+
+def test_plain_swap_fails(check, guest):
+    guest.run('dd if=/dev/zero of=/var/swap bs=1M count=16 status=none && chmod 600 /var/swap '
+              '&& mkswap /var/swap && swapon /var/swap')
+    try:
+        result = check('disk-encryption', 'left_out = /')
+        assert said(result) == ('fail', 'swap-plain')
+        assert said(check('disk-encryption', 'left_out = /', 'swap_required = no')) != (
+            'fail', 'swap-plain')
+    finally:
+        guest.run('swapoff /var/swap; rm -f /var/swap')
+
+
+RULES = '''flush ruleset
+table inet filter {
+  chain input {
+    type filter hook input priority 0; policy %s;
+    iifname "lo" accept
+    ct state established,related accept
+  }
+}
+'''
+
+
+@pytest.fixture
+def rules(guest):
+    yield lambda policy: guest.run('nft -f -', stdin=(RULES % policy).encode())
+    guest.run('nft flush ruleset; systemctl disable -q --now nftables')
+
+
+def test_no_firewall_fails(check):
+    assert said(check('firewall')) == ('fail', 'none')
+
+
+def test_rules_that_accept_fail(check, rules):
+    rules('accept')
+    assert said(check('firewall')) == ('fail', 'accepts-all')
+
+
+def test_rules_that_filter_but_are_gone_after_a_restart_fail(check, rules):
+    rules('drop')
+    result = check('firewall')
+    assert said(result) == ('fail', 'not-at-boot')
+    assert result['evidence']['unit'] == 'nftables'
+
+
+def test_rules_that_systemd_loads_at_boot_pass(check, guest, rules):
+    guest.run('cat > /etc/nftables.conf', stdin=(RULES % 'drop').encode())
+    guest.run('systemctl enable -q --now nftables')
+    result = check('firewall')
+    assert said(result) == ('pass', 'ok')
+    assert result['evidence']['at_boot'] and result['evidence']['running']
+
+
+def test_a_safeguard_that_somebody_stops_is_found_by_what_systemd_says(check, guest):
+    guest.run('systemctl enable -q --now nftables')
+    try:
+        assert said(check('tamper')) == ('pass', 'ok')
+        guest.run('systemctl stop nftables')
+        result = check('tamper')
+        assert said(result) == ('fail', 'safeguard-stopped')
+        assert result['evidence']['stopped'] == ['nftables']
+    finally:
+        guest.run('systemctl disable -q --now nftables; nft flush ruleset')
+
+
+def test_the_hardware_is_what_qemu_says_it_is(check):
+    result = check('hardware')
+    assert said(result) == ('pass', 'ok')
+    assert result['evidence']['vendor'] == 'QEMU'
+    assert result['evidence']['virtual'] == 'qemu'
+    assert [d['bus'] for d in result['evidence']['drives']] == ['virtio']
