@@ -49,7 +49,7 @@ $(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform 
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(caretaker-check_LIBS),--libs) -lpthread
 
-system: $(BINS) $(B)/facts ## system tests (pytest): real programs, real parts
+system: $(BINS) $(B)/unit/test_jose $(B)/facts ## system tests (pytest): real programs, real parts
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
 
 test-vm: $(B)/facts ## what needs a kernel of its own: controls in a small Debian VM
