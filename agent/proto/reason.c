@@ -227,7 +227,7 @@ static const char *expand_one(const char *p, const struct json *evidence, struct
 	return end + 1;
 }
 
-static void expand(const char *sentence, const struct json *evidence, struct buf *out)
+void reason_expand(const char *sentence, const struct json *evidence, struct buf *out)
 {
 	while (*sentence) {
 		size_t plain = strcspn(sentence, "{");
@@ -245,7 +245,7 @@ void reason_wrong(enum control_id control, const char *token, const struct json 
 	const struct reason *reason = find(control, token);
 
 	if (reason)
-		expand(reason->wrong, evidence, out);
+		reason_expand(reason->wrong, evidence, out);
 	else /* a newer agent's */
 		add_foreign(out, token);
 }
@@ -256,7 +256,7 @@ void reason_todo(enum control_id control, const char *token, const struct json *
 	const struct reason *reason = find(control, token);
 
 	if (reason)
-		expand(reason->todo, evidence, out);
+		reason_expand(reason->todo, evidence, out);
 	else
 		buf_adds(out, "See the evidence: this agent is newer than what shows it.");
 }

@@ -10,6 +10,9 @@
 
 #include "agent/proto/reason.h"
 
+/* Appends 'sentence' with its {members} filled in; reason_wrong() and reason_todo() by token. */
+void reason_expand(const char *sentence, const struct json *evidence, struct buf *out);
+
 extern const struct reason reason_any[]; /* tokens that every control has */
 
 /* reason_people.c */
