@@ -48,6 +48,15 @@ static enum rule_match option_holds(const char *option, const char *value, bool 
 	return RULE_MAYBE;
 }
 
+/* A comment in quotes may hold blanks. */
+static void skip_quoted(char **words, const char *value)
+{
+	if (!value || *value != '"' || (value[1] && value[strlen(value) - 1] == '"'))
+		return;
+	while ((value = fact_word(words)) && value[strlen(value) - 1] != '"')
+		;
+}
+
 /* Cuts the words of a rule after its chain; the target comes back in 'target'. */
 static enum rule_match rule_holds(char *words, bool udp, const char **target)
 {
@@ -69,10 +78,7 @@ static enum rule_match rule_holds(char *words, bool udp, const char **target)
 			all = one < all ? one : all;
 		}
 		negated = false;
-		/* a quoted comment may hold blanks */
-		while (value && *value == '"' && value[strlen(value) - 1] != '"' &&
-		       (value = fact_word(&words)) && value[strlen(value) - 1] != '"')
-			;
+		skip_quoted(&words, value);
 	}
 	return all;
 }
