@@ -89,6 +89,54 @@ static const struct option_def publish_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const struct option_def devices_options[] = {
+	{"school", 's', "NAME", "of this school"},
+	{"group", 'g', "NAME", "of this group"},
+	{"room", 'r', "NAME", "in this room"},
+	{"status", 0, "WORD", "waiting, active, revoked or retired"},
+	{"presence", 0, "WORD", "seen, not_seen or never_seen"},
+	{"standing", 0, "WORD", "ok, to_fix, due_by, overdue, cannot_tell, allowed_until"},
+	{"control", 0, "NAME", "with --standing: of this control"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def why_options[] = {
+	{"why", 0, "TEXT", "kept with the device"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def move_options[] = {
+	{"group", 'g', "NAME", "into this group of its school"},
+	{"room", 'r', "NAME", "into this room; '' out of its room"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def yes_options[] = {
+	{"yes", 0, NULL, "really"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def rollup_options[] = {
+	{"by", 0, "WORD", "school, room, group or control (school)"},
+	{"school", 's', "NAME", "of this school alone"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def export_options[] = {
+	{"keys", 0, NULL, "its public keys instead, as JWK, a line each"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def token_options[] = {
+	{"role", 0, "ROLE", "technician, admin, or viewer: counts alone (technician)"},
+	{"school", 's', "NAME", "for this school alone"},
+	{"days", 0, "N", "it ends in N days (never)"},
+	{"until", 0, "DAY", "it ends with this day"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def restore_options[] = {
+	{"kit", 0, "FILE", "puts the policy key and the CA's key back too"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def audit_options[] = {
+	{"last", 0, "N", "so many lines, the newest first (50); 0: all"},
+	{NULL, 0, NULL, NULL},
+};
+
 static const struct command commands[] = {
 	{"init", NULL, "makes a collector: keys, certificates, store", init_options, 0, 0,
 	 cmd_init},
@@ -123,6 +171,21 @@ static const struct command commands[] = {
 	{"adopt accept", "[DEVICE]...", "gives them their history", bulk_options, 0, -1,
 	 cmd_adopt_accept},
 
+	{"rollup", NULL, "how the machines stand and what to fix first", rollup_options, 0, 0,
+	 cmd_rollup},
+	{"devices", NULL, "lists devices", devices_options, 0, 0, cmd_devices},
+	{"device", "DEVICE", "one device: verdicts, chain, policy, events", NULL, 1, 1, cmd_device},
+	{"device revoke", "DEVICE...", "believes its key no longer", why_options, 1, -1,
+	 cmd_device_revoke},
+	{"device retire", "DEVICE...", "it left the school; its history is kept", why_options, 1,
+	 -1, cmd_device_retire},
+	{"device move", "DEVICE...", "into another group or room", move_options, 1, -1,
+	 cmd_device_move},
+	{"device erase", "DEVICE", "removes what it reported; the chain still verifies",
+	 yes_options, 1, 1, cmd_device_erase},
+	{"export", "DEVICE", "its heartbeats, a line each, as 'caretaker verify' reads them",
+	 export_options, 1, 1, cmd_export},
+
 	{"policy lint", "FILE", "checks a policy", NULL, 1, 1, cmd_policy_lint},
 	{"policy sign", "FILE", "signs a policy; needs the policy key alone", sign_options, 1, 1,
 	 cmd_policy_sign},
@@ -132,6 +195,17 @@ static const struct command commands[] = {
 	 cmd_policy_diff},
 	{"policy list", NULL, "policies and who really runs them", NULL, 0, 0, cmd_policy_list},
 	{"policy show", "SERIAL", "prints a published policy", NULL, 1, 1, cmd_policy_show},
+
+	{"token new", "NAME", "makes a token for the people's API", token_options, 1, 1,
+	 cmd_token_new},
+	{"token list", NULL, "lists tokens", NULL, 0, 0, cmd_token_list},
+	{"token revoke", "NAME", "ends a token", NULL, 1, 1, cmd_token_revoke},
+
+	{"backup", "DIR", "copies store and keys while serve runs", NULL, 1, 1, cmd_backup},
+	{"restore", "DIR", "makes a collector from a backup, with a new epoch", restore_options, 1,
+	 1, cmd_restore},
+	{"check", NULL, "checks the store and the roll-up's counters", NULL, 0, 0, cmd_check},
+	{"audit", NULL, "who did and looked at what", audit_options, 0, 0, cmd_audit},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
