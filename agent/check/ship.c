@@ -278,7 +278,9 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 		    struct err *err)
 {
 	const struct uplink_call call = {
-		.host = agent->identity.host,
+		/* A key set may name another: the school moved. */
+		.host = agent->trust.keys->host[0] ? agent->trust.keys->host
+						   : agent->identity.host,
 		.path = "/v1/heartbeats",
 		.trust_system = agent->identity.trust_system,
 		.pins = agent->trust.keys->cas,

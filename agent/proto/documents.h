@@ -18,6 +18,7 @@ struct err;
 
 /* --- key set: what a device pins --- */
 #define KEYS_MAX 8
+#define KEYS_HOST_MAX 260
 struct keys {
 	char org[UUID_LEN + 1];
 	int64_t serial;
@@ -26,6 +27,8 @@ struct keys {
 	struct crypto_key *policy[KEYS_MAX];
 	struct crypto_key *online[KEYS_MAX];
 	uint8_t cas[KEYS_MAX][CRYPTO_HASH_SIZE]; /* SHA-256 of a CA certificate's DER */
+	char host[KEYS_HOST_MAX]; /* where the collector is from now on (a school that moved to
+				   * another one); "": where it was at the enrolment */
 };
 void keys_encode(const struct keys *keys, struct buf *out);
 /* The first: signed by a key inside it whose thumbprint is 'policy_kid' (from the enrolment code). */

@@ -74,6 +74,8 @@ void keys_encode(const struct keys *keys, struct buf *out)
 		jsonw_string(&w, NULL, ca);
 	}
 	jsonw_array_end(&w);
+	if (keys->host[0])
+		jsonw_string(&w, "host", keys->host);
 	jsonw_object_end(&w);
 }
 
@@ -132,6 +134,20 @@ static int read_cas(const struct json *root, struct keys *keys, struct err *err)
 	return 0;
 }
 
+/* It becomes part of a URL: no character that ends the host there. */
+static int read_host(const struct json *root, struct keys *keys, struct err *err)
+{
+	const char *host = "";
+
+	if (json_opt_string(root, "host", sizeof(keys->host) - 1, &host, err) != 0)
+		return -1;
+	if (host[strspn(host,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")])
+		return err_set(err, ERR_INVALID, "member 'host': expected NAME:PORT");
+	(void)text_copy(keys->host, sizeof(keys->host), host); /* its length was checked */
+	return 0;
+}
+
 static int keys_decode(const struct json *root, struct keys **out, struct err *err)
 {
 	struct keys *keys = calloc(1, sizeof(*keys));
@@ -143,7 +159,7 @@ static int keys_decode(const struct json *root, struct keys **out, struct err *e
 	    member_time(root, "at", &keys->at, err) != 0 ||
 	    read_keys(root, "policy", keys, keys->policy, &keys->policy_count, err) != 0 ||
 	    read_keys(root, "online", keys, keys->online, &keys->online_count, err) != 0 ||
-	    read_cas(root, keys, err) != 0) {
+	    read_cas(root, keys, err) != 0 || read_host(root, keys, err) != 0) {
 		keys_free(keys);
 		return -1;
 	}
