@@ -12,7 +12,7 @@ unitdir    ?= $(prefix)/lib/systemd/system
 INSTALL    ?= install
 
 # For an agent, a collector, a fleet: what of it goes where.  A package is one of these.
-AGENT_UNITS := $(filter-out %collector.service,$(wildcard pkg/systemd/*.service pkg/systemd/*.socket pkg/systemd/*.timer))
+AGENT_UNITS := $(filter-out %collector.service,$(wildcard pkg/systemd/*.service pkg/systemd/*.socket pkg/systemd/*.path pkg/systemd/*.timer))
 COLLECTOR_UNITS := $(wildcard pkg/systemd/*collector.service)
 PLACES = -e 's|@sbindir@|$(sbindir)|g;s|@bindir@|$(bindir)|g;s|@libexecdir@|$(libexecdir)/caretaker|g'
 
@@ -32,6 +32,9 @@ install-agent: $(B)/caretakerd $(B)/caretaker-check $(B)/caretaker-uplink $(B)/c
 	$(INSTALL) -D -m 755 $(B)/caretaker-check $(DESTDIR)$(libexecdir)/caretaker/caretaker-check
 	$(INSTALL) -D -m 755 $(B)/caretaker-uplink $(DESTDIR)$(libexecdir)/caretaker/caretaker-uplink
 	$(INSTALL) -D -m 644 conf/caretakerd.ini $(DESTDIR)$(sysconfdir)/caretaker/caretakerd.ini
+	$(INSTALL) -m 600 conf/caretaker-check.ini $(DESTDIR)$(sysconfdir)/caretaker/caretaker-check.ini
+	$(INSTALL) -m 644 conf/caretaker-uplink.env $(DESTDIR)$(sysconfdir)/caretaker/caretaker-uplink.env
+	$(INSTALL) -D -m 644 pkg/systemd/caretaker.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/caretaker.conf
 	$(INSTALL) -d $(DESTDIR)$(datadir)/caretaker/policies
 	$(INSTALL) -m 644 conf/policies/*.ini $(DESTDIR)$(datadir)/caretaker/policies/
 	$(INSTALL) -m 644 conf/mapping.ini conf/CLAUSES.md conf/heartbeat-dict-1.txt $(DESTDIR)$(datadir)/caretaker/
