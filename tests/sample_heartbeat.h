@@ -36,42 +36,52 @@ static inline void sample_fill_controls(void)
 	const int64_t at = SAMPLE_AT, day = 86400;
 
 	sample_control(0, CONTROL_SCREEN_LOCK, VERDICT_FAIL, "locks-late", at - 12 * day - 77, 0,
-		       "{\"desktop\":\"gnome\",\"idle_s\":1800,\"idle_max_s\":900,\"delay_s\":0}");
-	sample_control(
-		1, CONTROL_ACCOUNTS, VERDICT_PASS, "ok", at - 40 * day, 0,
-		"{\"administrators\":[\"technician\"],\"logged_on\":1,\"manager\":\"gdm3\"}");
+		       "{\"desktop\":\"GNOME\",\"idle_s\":1800,\"delay_s\":0,\"idle_max_s"
+		       "\":900}");
+	sample_control(1, CONTROL_ACCOUNTS, VERDICT_PASS, "ok", at - 40 * day, 0,
+		       "{\"people\":3,\"administrators\":1,\"logged_on\":1}");
 	sample_control(2, CONTROL_PASSWORD_POLICY, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"min_length\":8,\"min_length_wanted\":6,\"guesses\":5}");
+		       "{\"checked_by\":\"pam_pwquality\",\"min_length\":8,\"min_length_wa"
+		       "nted\":8,\"min_classes\":0,\"guesses_max\":10}");
 	sample_control(3, CONTROL_HARDWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"battery_percent\":87,\"memory_mib\":7812}");
+		       "{\"vendor\":\"HP\",\"model\":\"ProBook 440 G8\",\"memory_mib\":781"
+		       "2,\"battery_percent\":87}");
 	sample_control(4, CONTROL_SOFTWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"packages\":1042,\"sources\":2}");
+		       "{\"count\":1042,\"kinds\":{\"dpkg\":1031,\"flatpak\":11}}");
 	sample_control(5, CONTROL_CONFIGURATION, VERDICT_NOT_APPLICABLE, "nothing-required",
-		       at - 40 * day, 0, "{\"packages\":0,\"files\":0}");
+		       at - 40 * day, 0, "{}");
 	sample_control(6, CONTROL_SERVICES, VERDICT_FAIL, "listening", at - 3 * day - 4242, 0,
-		       "{\"extra\":[{\"name\":\"cupsd\",\"port\":631}],\"listening\":3}");
+		       "{\"listening\":1,\"loopback_only\":3,\"extra\":[\"tcp/2024\"]}");
 	sample_control(7, CONTROL_NETWORK, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"dns\":[\"10.12.0.2\",\"10.12.0.3\"],\"proxies\":[]}");
-	sample_control(8, CONTROL_REMOTE_ACCESS, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"running\":[],\"installed\":[\"sshd\"]}");
-	sample_control(
-		9, CONTROL_ANTI_VIRUS, VERDICT_PASS, "ok", at - 40 * day, 0,
-		"{\"product\":\"clamav\",\"signature_age_s\":20311,\"signature_max_s\":259200,"
-		"\"on_access\":true,\"last_scan\":\"2026-11-20T18:00:11Z\"}");
+		       "{\"dns_servers\":2}");
+	sample_control(8, CONTROL_REMOTE_ACCESS, VERDICT_PASS, "ok", at - 40 * day, 0, "{}");
+	sample_control(9, CONTROL_ANTI_VIRUS, VERDICT_PASS, "ok", at - 40 * day, 0,
+		       "{\"products\":[{\"name\":\"ClamAV\",\"running\":true,\"on_access\""
+		       ":true,\"updates_itself\":true,\"version\":\"1.0.7\",\"signatures_a"
+		       "t\":\"2026-11-22T00:41:49Z\",\"signature_age_s\":20291}],\"detecti"
+		       "ons\":[],\"product\":\"ClamAV\",\"signature_max_s\":172800,\"updat"
+		       "er\":\"freshclam\"}");
 	sample_control(10, CONTROL_UPDATES, VERDICT_PASS, "pending", at - 2 * day - 911,
 		       at + 9 * day,
-		       "{\"pending\":[{\"name\":\"openssl\",\"severity\":\"high\",\"released\":"
-		       "\"2026-11-17T09:12:00Z\"}],\"automatic\":true,\"reboot_pending\":false}");
+		       "{\"release\":\"Debian GNU/Linux 12 (bookworm)\",\"ends_by\":\"dist"
+		       "ro-info, long-term support\",\"ends\":\"2028-06-30T00:00:00Z\",\"m"
+		       "anager\":\"apt\",\"asked_at\":\"2026-11-22T05:58:12Z\",\"pending\""
+		       ":[{\"name\":\"libexpat1\",\"installed\":\"2.5.0-1+deb12u1\",\"fixe"
+		       "d\":\"2.5.0-1+deb12u2\",\"severity\":\"high\",\"since\":\"2026-11-"
+		       "20T06:04:49Z\",\"dated\":\"released\",\"due_at\":\"2026-12-01T06:2"
+		       "0:00Z\"}]}");
 	sample_control(11, CONTROL_DISK_ENCRYPTION, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"plain\":[],\"encrypted\":[\"/\",\"/home\"],\"swap\":\"encrypted\"}");
+		       "{\"volumes\":[{\"name\":\"/\",\"device\":\"dm-1\",\"type\":\"ext4"
+		       "\",\"encryption\":\"luks2\"}],\"plain\":[]}");
 	sample_control(12, CONTROL_FIREWALL, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"product\":\"ufw\",\"at_boot\":true,\"open\":[]}");
-	sample_control(13, CONTROL_TAMPER, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"changed\":[],\"stopped\":[]}");
-	sample_control(14, CONTROL_BACKUP, VERDICT_PASS, "ok", at - 5 * day, 0,
-		       "{\"age_s\":41234,\"max_s\":172800,\"unit\":\"borg.service\"}");
-	sample_control(15, CONTROL_FILTERING, VERDICT_UNKNOWN, "cannot-tell", at - day, 0,
-		       "{\"message\":\"read '/etc/opt/chrome/policies': Permission denied\"}");
+		       "{\"ipv4\":\"filters\",\"ipv6\":\"filters\",\"rules\":\"nftables\","
+		       "\"product\":\"ufw\",\"unit\":\"ufw\",\"at_boot\":true,\"running\":"
+		       "true}");
+	sample_control(13, CONTROL_TAMPER, VERDICT_PASS, "ok", at - 40 * day, 0, "{}");
+	sample_control(14, CONTROL_BACKUP, VERDICT_NOT_APPLICABLE, "not-asked", at - 40 * day, 0,
+		       "{}");
+	sample_control(15, CONTROL_FILTERING, VERDICT_NOT_APPLICABLE, "not-asked", at - 40 * day, 0,
+		       "{}");
 }
 
 static inline void sample_fill_events(void)
