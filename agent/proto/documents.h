@@ -31,7 +31,8 @@ struct keys {
 				   * another one); "": where it was at the enrolment */
 };
 void keys_encode(const struct keys *keys, struct buf *out);
-/* The first: signed by a key inside it whose thumbprint is 'policy_kid' (from the enrolment code). */
+/* The first: signed by a key inside it whose thumbprint is 'policy_kid' (from the enrolment code).
+ */
 int keys_open_first(const char *jws, size_t len, const char *policy_kid, struct keys **out,
 		    struct err *err);
 /* A successor: signed by a policy key of 'before', same org, higher serial (TUF's root rule). */
@@ -45,15 +46,15 @@ const struct crypto_key *keys_online_key(const struct keys *keys, const char *ki
 
 /* --- acknowledgement --- */
 struct ack_refused {
-	unsigned index;  /* in the batch */
-	int64_t seq;     /* 0: it could not be read */
-	char why[160];   /* "signature does not hold" ... */
+	unsigned index; /* in the batch */
+	int64_t seq;    /* 0: it could not be read */
+	char why[160];  /* "signature does not hold" ... */
 };
 struct ack {
 	char device[UUID_LEN + 1];
 	int64_t acked;
 	char head[HASH_TEXT];
-	int64_t trunk_seq;        /* 0: none */
+	int64_t trunk_seq; /* 0: none */
 	char trunk_head[HASH_TEXT];
 	bool need_full;
 	bool need_inventory;
@@ -63,7 +64,7 @@ struct ack {
 	int64_t keys_serial, policy_serial, exceptions_serial; /* current; 0: none */
 	unsigned dicts; /* bit n: dictionary n is understood */
 	char epoch[UUID_LEN + 1];
-	int64_t poll_s; /* 0: the device's own pace */
+	int64_t poll_s;                   /* 0: the device's own pace */
 	char *keys, *policy, *exceptions; /* JWS text or NULL */
 };
 void ack_encode(const struct ack *ack, struct buf *out);
@@ -93,7 +94,7 @@ void policy_document_free(struct policy_document *doc);
 struct exception_item {
 	char id[UUID_LEN + 1];
 	char control[32];
-	char what[160];     /* "" : the whole control */
+	char what[160]; /* "" : the whole control */
 	char reason[300];
 	char asked[64], approved[64];
 	int64_t until;

@@ -39,7 +39,7 @@ struct jws {
 	unsigned dict;
 	const char *text; /* the whole compact form, the caller's memory */
 	size_t text_len;
-	size_t signed_len;   /* text[0..signed_len) is what is signed */
+	size_t signed_len;              /* text[0..signed_len) is what is signed */
 	size_t payload_at, payload_len; /* base64url */
 	uint8_t signature[CRYPTO_SIGNATURE_SIZE];
 };
@@ -48,8 +48,8 @@ struct jws {
  * must outlive '*out'.  'typ' is the only one accepted. */
 int jws_split(enum jws_typ typ, const char *text, size_t len, struct jws *out, struct err *err);
 bool jws_verify(const struct jws *jws, const struct crypto_key *key);
-/* The payload: decoded, inflated when it says so, at most the typ's bound.  Call after jws_verify(),
- * but for an enrolment, whose key is inside. */
+/* The payload: decoded, inflated when it says so, at most the typ's bound.  Call after
+ * jws_verify(), but for an enrolment, whose key is inside. */
 int jws_payload(const struct jws *jws, struct buf *out, struct err *err);
 /* jws_split + kid equals the key's + jws_verify + jws_payload. */
 int jws_open(enum jws_typ typ, const char *text, size_t len, const struct crypto_key *key,

@@ -31,22 +31,22 @@ struct uplink_request {
 };
 
 enum uplink_result {
-	UPLINK_ANSWERED,  /* an HTTP answer came: see status */
-	UPLINK_NO_NAME,   /* the host's name does not resolve */
+	UPLINK_ANSWERED, /* an HTTP answer came: see status */
+	UPLINK_NO_NAME,  /* the host's name does not resolve */
 	UPLINK_NO_CONNECTION,
 	UPLINK_TIMEOUT,
 	UPLINK_WRONG_CERTIFICATE, /* message names the issuer and what to do */
-	UPLINK_PORTAL,    /* a captive portal answered: wait it out */
-	UPLINK_PROXY_AUTH, /* the proxy wants a log-in */
+	UPLINK_PORTAL,            /* a captive portal answered: wait it out */
+	UPLINK_PROXY_AUTH,        /* the proxy wants a log-in */
 	UPLINK_FAILED,
 };
 
 struct uplink_answer {
 	enum uplink_result result;
-	uint16_t status;          /* HTTP */
-	uint32_t retry_after_s;   /* 0: not said; already cut to one hour */
+	uint16_t status;        /* HTTP */
+	uint32_t retry_after_s; /* 0: not said; already cut to one hour */
 	char content_type[64];
-	char message[256];        /* for people when result is not UPLINK_ANSWERED; cleaned */
+	char message[256]; /* for people when result is not UPLINK_ANSWERED; cleaned */
 	const char *body;
 	size_t body_len;
 };
@@ -55,7 +55,6 @@ void uplink_request_encode(const struct uplink_request *request, struct buf *out
 int uplink_request_decode(const void *frame, size_t len, struct uplink_request *out,
 			  struct err *err);
 void uplink_answer_encode(const struct uplink_answer *answer, struct buf *out);
-int uplink_answer_decode(const void *frame, size_t len, struct uplink_answer *out,
-			 struct err *err);
+int uplink_answer_decode(const void *frame, size_t len, struct uplink_answer *out, struct err *err);
 
 #endif

@@ -6,7 +6,7 @@
 enum verdict {
 	VERDICT_PASS,
 	VERDICT_FAIL,
-	VERDICT_UNKNOWN,        /* cannot tell: never a fail, never a pass */
+	VERDICT_UNKNOWN, /* cannot tell: never a fail, never a pass */
 	VERDICT_NOT_APPLICABLE,
 	VERDICT_EXCEPTED,
 };
@@ -18,8 +18,8 @@ enum mode {
 	MODE_ENFORCE,
 };
 
-const char *verdict_name(enum verdict verdict);          /* "not-applicable" */
-int verdict_parse(const char *name, enum verdict *out);  /* -1: none of them */
+const char *verdict_name(enum verdict verdict);         /* "not-applicable" */
+int verdict_parse(const char *name, enum verdict *out); /* -1: none of them */
 const char *mode_name(enum mode mode);
 int mode_parse(const char *name, enum mode *out);
 
@@ -64,7 +64,7 @@ enum control_id {
 	CONTROL_FILTERING,
 };
 #define CONTROL_COUNT 20
-const char *control_name(enum control_id id);         /* "anti-virus" */
+const char *control_name(enum control_id id); /* "anti-virus" */
 int control_parse(const char *name, enum control_id *out);
 
 #endif
