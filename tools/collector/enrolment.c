@@ -73,6 +73,8 @@ static int fill_answer(struct enrol_job *job, struct enrol_answer *answer, int64
 	if (keys_open_first(keys, strlen(keys), out->policy_kid, &opened, err) < 0)
 		return -1;
 	*out_serial = opened->serial;
+	/* A school that moved here keeps its own organisation. */
+	memcpy(answer->org, opened->org, sizeof(answer->org));
 	keys_free(opened);
 	buf_init(&text, 0);
 	buf_adds(&text, keys);
