@@ -198,6 +198,7 @@ static void judge_block(const struct mounts *mounts, const char *name, unsigned 
 	if (depth < 4 && device_loop_file(name, file, sizeof(file)) &&
 	    (holder = mount_of(mounts, file))) {
 		judge_mount(mounts, holder, depth + 1, out);
+		(void)text_copy(out->device, sizeof(out->device), name); /* not the holder's */
 		return;
 	}
 	device_judge(name, out);
