@@ -14,13 +14,15 @@ class Machine:
         for path in (self.conf, self.root):
             path.mkdir(parents=True, exist_ok=True)
         self.env = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
+        self.prefix = []  # what the programs are run under: unshare, faketime
 
     def options(self):
         return ['--state', self.state, '--conf', self.conf, '--run', self.run_dir, '--root',
                 self.root]
 
     def command(self, *args):
-        return [str(a) for a in [self.build / 'caretaker-check', *self.options(), *args]]
+        return [str(a) for a in [*self.prefix, self.build / 'caretaker-check', *self.options(),
+                                 *args]]
 
     def start(self, *args, **kwargs):
         return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL,

@@ -10,7 +10,10 @@ import signal
 import sqlite3
 import subprocess
 
+from jwcrypto import jwk
+
 from agent_helpers import Machine
+from minicollector import b64
 
 PASSED, FAILED = 0, 1
 
@@ -138,6 +141,13 @@ class Collector:
             'SELECT scope, scope_id, control, standing, count FROM counter WHERE count <> 0')}
         return {key: (kept.get(key, 0), counts.get(key, 0)) for key in kept.keys() | counts.keys()
                 if kept.get(key, 0) != counts.get(key, 0)}
+
+
+def key_of(collector, uuid):
+    """The public key that the store has for a device, as jwcrypto takes it."""
+    (row,) = collector.query('SELECT k.* FROM device_key k JOIN device d ON d.id = k.device '
+                             'WHERE d.uuid = ? ORDER BY k.id', uuid)
+    return jwk.JWK(kty='EC', crv='P-256', x=b64(row['point'][:32]), y=b64(row['point'][32:]))
 
 
 class Site:

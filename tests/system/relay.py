@@ -173,8 +173,8 @@ class Relay(http.server.ThreadingHTTPServer):
     a proxy, which opens TLS when it has an authority."""
     daemon_threads = True
 
-    def __init__(self, upstream, direct=None, authority=None, login=None):
-        super().__init__(('127.0.0.1', 0), Handler)
+    def __init__(self, upstream, direct=None, authority=None, login=None, address='127.0.0.1'):
+        super().__init__((address, 0), Handler)
         self.upstream = upstream if callable(upstream) else lambda: upstream
         self.direct, self.authority, self.login = direct, authority, login
         self.refuse_connect = False
