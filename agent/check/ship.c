@@ -397,6 +397,10 @@ static int sign_next(struct agent *agent, const struct ship_request *request, st
 		return -1;
 	log_warn(
 		"the disk is full: acknowledged heartbeats kept for the collector's sake are gone");
+	/* When only pending.json found no room, the heartbeat exists: a second one that continues
+	 * the same head would fork the chain. */
+	if (spool_after(&agent->spool, agent->state.acked_seq))
+		return pending_save(&agent->pending, &agent->places, err);
 	return beat_sign(agent, full, err);
 }
 

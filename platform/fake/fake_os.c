@@ -51,6 +51,7 @@ static struct {
 	uint64_t next_identity;
 	unsigned changes, fail_after;
 	enum err_code changes_fail;
+	bool fail_once, fault_hit;
 	uint64_t disk_free;
 	int64_t now, uptime_ms;
 	unsigned boots;
@@ -239,6 +240,18 @@ void fake_fail_changes(unsigned after, enum err_code code)
 {
 	machine.fail_after = machine.changes + after;
 	machine.changes_fail = code;
+	machine.fail_once = machine.fault_hit = false;
+}
+
+void fake_fail_change(unsigned after, enum err_code code)
+{
+	fake_fail_changes(after, code);
+	machine.fail_once = true;
+}
+
+bool fake_fault_hit(void)
+{
+	return machine.fault_hit;
 }
 
 unsigned fake_change_count(void)
@@ -262,10 +275,16 @@ void fake_set_disk_free(uint64_t bytes)
 /* Counts a change and fails it when the test said so. */
 static int change(const char *what, const char *path, struct err *err)
 {
-	if (machine.changes_fail != ERR_NONE && machine.changes >= machine.fail_after)
-		return fail(err, machine.changes_fail, what, path);
-	machine.changes++;
-	return 0;
+	enum err_code code = machine.changes_fail;
+
+	if (code == ERR_NONE || machine.changes < machine.fail_after) {
+		machine.changes++;
+		return 0;
+	}
+	machine.fault_hit = true;
+	if (machine.fail_once)
+		machine.changes_fail = ERR_NONE;
+	return fail(err, code, what, path);
 }
 
 int plat_file_read(const char *path, size_t max, struct buf *out, struct err *err)

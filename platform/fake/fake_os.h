@@ -28,7 +28,9 @@ size_t fake_file_count(const char *folder); /* directly in it */
 /* Faults.  From the 'after'-th change of a file on (0: the next) each one fails with 'code' and
  * leaves the old file, as a full disk or a killed process does.  ERR_NONE ends it. */
 void fake_fail_changes(unsigned after, enum err_code code);
-unsigned fake_change_count(void); /* since fake_reset() */
+void fake_fail_change(unsigned after, enum err_code code); /* that one alone */
+bool fake_fault_hit(void);                                 /* since either was called last */
+unsigned fake_change_count(void);                          /* since fake_reset() */
 /* Reading 'path' fails with 'code' from now on; ERR_NONE ends it. */
 void fake_fail_read(const char *path, enum err_code code);
 void fake_set_disk_free(uint64_t bytes);
