@@ -13,6 +13,7 @@ int cmd_school_add(const struct options *options);
 int cmd_school_list(const struct options *options);
 int cmd_school_export(const struct options *options);
 int cmd_school_import(const struct options *options);
+int cmd_school_handover(const struct options *options);
 int cmd_group_add(const struct options *options);
 int cmd_group_list(const struct options *options);
 int cmd_room_add(const struct options *options);
@@ -48,6 +49,7 @@ int cmd_policy_show(const struct options *options);
 
 int cmd_exceptions_add(const struct options *options);
 int cmd_exceptions_list(const struct options *options);
+int cmd_exceptions_sign(const struct options *options);
 int cmd_exceptions_end(const struct options *options);
 
 int cmd_keys_list(const struct options *options);

@@ -137,6 +137,57 @@ static const struct option_def audit_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const struct option_def school_export_options[] = {
+	{"to", 0, "FILE", "what 'keys show' prints at the collector it moves to"},
+	{"key", 'k', "FILE", "the policy key (policy.key of the data directory)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def school_import_options[] = {
+	{"name", 0, "NAME", "under another name"},
+	{"key", 'k', "FILE", "the policy key (policy.key of the data directory)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def exception_options[] = {
+	{"device", 0, "DEVICE", "for this device"},
+	{"group", 'g', "NAME", "for this group"},
+	{"school", 's', "NAME", "for this school, or where the group is"},
+	{"what", 0, "TEXT", "what of the control (all of it)"},
+	{"reason", 0, "TEXT", "why"},
+	{"asked", 0, "NAME", "who asked"},
+	{"approved", 0, "NAME", "who approved"},
+	{"days", 0, "N", "it ends in N days"},
+	{"until", 0, "DAY", "it ends with this day"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def exception_list_options[] = {
+	{"all", 0, NULL, "those that ended too"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def output_option[] = {
+	{"output", 'o', "FILE", "writes it there (standard output)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def rotate_online_options[] = {
+	{"key", 'k', "FILE", "the policy key (policy.key of the data directory)"},
+	{"draft", 0, "FILE", "writes the unsigned sets there, for \"keys sign\""},
+	{"drop-old", 0, NULL, "the old key was stolen: no device believes it any longer"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def rotate_policy_options[] = {
+	{"key", 'k', "FILE", "the old policy key (policy.key of the data directory)"},
+	{"new-key", 0, "FILE", "writes the new one there, not into the data directory"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def keys_sign_options[] = {
+	{"key", 'k', "FILE", "the policy key (policy.key of the data directory)"},
+	{"output", 'o', "FILE", "writes the signed sets there (standard output)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def renew_options[] = {
+	{"names", 0, "LIST", "names and addresses (those it has)"},
+	{NULL, 0, NULL, NULL},
+};
+
 static const struct command commands[] = {
 	{"init", NULL, "makes a collector: keys, certificates, store", init_options, 0, 0,
 	 cmd_init},
@@ -146,6 +197,12 @@ static const struct command commands[] = {
 	{"school add", "NAME", "adds a school with a group 'default'", school_add_options, 1, 1,
 	 cmd_school_add},
 	{"school list", NULL, "lists schools", NULL, 0, 0, cmd_school_list},
+	{"school export", "NAME FILE", "packs a school for another collector",
+	 school_export_options, 2, 2, cmd_school_export},
+	{"school import", "FILE", "takes a school in", school_import_options, 1, 1,
+	 cmd_school_import},
+	{"school handover", "NAME FILE", "sends an exported school's devices over, shows how far",
+	 NULL, 2, 2, cmd_school_handover},
 	{"group add", "NAME", "adds a group: devices with one policy", school_option, 1, 1,
 	 cmd_group_add},
 	{"group list", NULL, "lists groups", school_option, 0, 0, cmd_group_list},
@@ -195,6 +252,27 @@ static const struct command commands[] = {
 	 cmd_policy_diff},
 	{"policy list", NULL, "policies and who really runs them", NULL, 0, 0, cmd_policy_list},
 	{"policy show", "SERIAL", "prints a published policy", NULL, 1, 1, cmd_policy_show},
+
+	{"exceptions add", "CONTROL", "allows something for a time", exception_options, 1, 1,
+	 cmd_exceptions_add},
+	{"exceptions list", NULL, "lists what is allowed", exception_list_options, 0, 0,
+	 cmd_exceptions_list},
+	{"exceptions end", "EXCEPTION", "ends one now", NULL, 1, 1, cmd_exceptions_end},
+	{"exceptions sign", NULL, "signs every device's list again", NULL, 0, 0,
+	 cmd_exceptions_sign},
+
+	{"keys list", NULL, "lists the key sets devices follow", NULL, 0, 0, cmd_keys_list},
+	{"keys show", NULL, "prints our public keys, for 'school export' elsewhere", output_option,
+	 0, 0, cmd_keys_show},
+	{"keys rotate-online", NULL, "makes a new online key", rotate_online_options, 0, 0,
+	 cmd_keys_rotate_online},
+	{"keys rotate-policy", NULL, "makes a new policy key", rotate_policy_options, 0, 0,
+	 cmd_keys_rotate_policy},
+	{"keys sign", "DRAFT", "signs drafted key sets; needs the policy key alone",
+	 keys_sign_options, 1, 1, cmd_keys_sign},
+	{"keys publish", "SIGNED", "puts signed key sets in force", NULL, 1, 1, cmd_keys_publish},
+	{"keys renew-server", NULL, "makes a new server certificate now", renew_options, 0, 0,
+	 cmd_keys_renew_server},
 
 	{"token new", "NAME", "makes a token for the people's API", token_options, 1, 1,
 	 cmd_token_new},
