@@ -176,11 +176,11 @@ static void look_at_pref(void *ctx, char *line)
 	const char *value;
 
 	if ((value = pref(line, "network.trr.mode")))
-		profile->trr = atoi(value);
+		profile->trr = (int)strtol(value, NULL, 10);
 	else if ((value = pref(line, "network.proxy.type")))
-		profile->proxy_type = atoi(value);
+		profile->proxy_type = (int)strtol(value, NULL, 10);
 	else if ((value = pref(line, "network.proxy.http_port")))
-		profile->port = atoi(value);
+		profile->port = (int)strtol(value, NULL, 10);
 	pref_text(pref(line, "network.proxy.http"), profile->host, sizeof(profile->host));
 	pref_text(pref(line, "network.proxy.autoconfig_url"), profile->url, sizeof(profile->url));
 	pref_text(pref(line, "network.trr.uri"), profile->server, sizeof(profile->server));

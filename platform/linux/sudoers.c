@@ -193,7 +193,8 @@ static bool read_file(struct sudoers *all, const char *path, bool aliases)
 
 	buf_init(&text, 0);
 	ok = fact_read(path, FACT_FILE_MAX, &text, &err) == 0;
-	for (joint = ok && text.len ? text.data : NULL; joint && (joint = strstr(joint, "\\\n"));)
+	joint = ok && text.len ? text.data : NULL;
+	while (joint && (joint = strstr(joint, "\\\n")) != NULL)
 		joint[0] = joint[1] = ' ';
 	cursor = ok ? text.data : NULL;
 	while ((line = fact_line(&cursor)))
