@@ -42,7 +42,8 @@ int plat_file_read(const char *path, size_t max, struct buf *out, struct err *er
  * do) a file that somebody else owns, writes or reads. */
 int plat_file_read_private(const char *path, size_t max, struct buf *out, struct err *err);
 /* Writes beside, syncs, renames over, syncs the folder.  What is beside is named ".NAME.new"; a
- * power cut may leave it, the next write takes it over.  On failure the old file stays. */
+ * power cut may leave it, the next write takes it over.  On failure the old file stays, but for a
+ * folder that cannot be synced: then the new one is there, until a power cut at least. */
 int plat_file_replace(const char *path, const void *data, size_t len, enum plat_file_mode mode,
 		      struct err *err);
 int plat_file_remove(const char *path, struct err *err); /* absent is fine; syncs the folder */

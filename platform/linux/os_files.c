@@ -244,10 +244,12 @@ int plat_file_replace(const char *path, const void *data, size_t len, enum plat_
 	else if (rename(beside, path))
 		err_errno(err, errno, "replace '%s'", path);
 	else
-		ret = sync_folder(folder, err);
+		ret = 0;
 	if (ret)
 		(void)unlink(beside); /* best effort; the next write takes it over */
-	close(fd);                    /* after unlink(): until now nobody else could take it */
+	else
+		ret = sync_folder(folder, err); /* what is beside now is another writer's */
+	close(fd); /* after unlink(): until now nobody else could take it */
 	return ret;
 }
 
@@ -290,6 +292,9 @@ int plat_file_info(const char *path, struct plat_file_info *out, struct err *err
 	identity = mix(identity, (uint64_t)st.st_size);
 	identity = mix(identity, (uint64_t)st.st_mtim.tv_sec);
 	identity = mix(identity, (uint64_t)st.st_mtim.tv_nsec);
+	/* Its owner sets the time above at will, this one nobody. */
+	identity = mix(identity, (uint64_t)st.st_ctim.tv_sec);
+	identity = mix(identity, (uint64_t)st.st_ctim.tv_nsec);
 	*out = (struct plat_file_info){
 		.exists = true,
 		.is_dir = S_ISDIR(st.st_mode),

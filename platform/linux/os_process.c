@@ -23,6 +23,7 @@
 
 #define ERROR_MAX 4096
 #define EXIT_POLL_MS 20 /* where the kernel has no pidfd (before 5.3) */
+#define DRAIN_READS 64  /* in a row, of what is dropped: one that floods us is timed, too */
 
 extern char **environ;
 
@@ -32,6 +33,7 @@ struct child {
 	pid_t pid;
 	int pidfd; /* readable once it ended; -1 where the kernel has none */
 	bool reaped;
+	bool lost; /* ended, and the kernel kept no status: whoever started us ignores SIGCHLD */
 	int status;
 };
 
@@ -64,7 +66,7 @@ static int start(const char *path, char *const argv[], char *const env[], const 
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret)
 		return err_errno(err, ret, "start '%s'", path);
-	out->reaped = false;
+	out->reaped = out->lost = false;
 	out->status = 0;
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (out->pidfd >= 0)
@@ -85,10 +87,9 @@ static bool has_ended(struct child *child)
 	} while (got < 0 && errno == EINTR);
 	if (got == 0)
 		return false;
-	/* -1: somebody ignores SIGCHLD, and the kernel kept no status. */
-	child->status = got < 0               ? 0
-			: WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-					      : WEXITSTATUS(status);
+	child->lost = got < 0;
+	if (got > 0)
+		child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	child->reaped = true;
 	return true;
 }
@@ -216,7 +217,7 @@ static int drain(int *fd, struct buf *into, size_t max, bool cut)
 {
 	char data[4096];
 
-	while (*fd >= 0) {
+	for (int reads = 0; *fd >= 0 && (!cut || reads < DRAIN_READS); reads++) {
 		ssize_t n = read(*fd, data, sizeof(data));
 		size_t room = max - into->len;
 
@@ -288,6 +289,11 @@ static int run_child(struct run *run, const struct plat_command *command, const 
 	close_fd(&run->err_write);
 	ret = attend(run, command->timeout_ms, err);
 	finish(&run->child);
+	if (ret == 0 && run->child.lost)
+		ret = err_set(err, ERR_IO,
+			      "how '%s' ended is not known: this program was started with SIGCHLD "
+			      "ignored",
+			      run->name);
 	if (ret == 0 && (buf_check(&run->output, err) || buf_check(&run->errors, err)))
 		ret = -1;
 	return ret;

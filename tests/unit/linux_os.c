@@ -238,6 +238,7 @@ static void trusts_no_secret_that_others_can_reach(void **state)
 static void knows_when_a_file_was_replaced(void **state)
 {
 	struct plat_file_info before, after;
+	struct stat st;
 
 	(void)state;
 	assert_works(plat_file_info(in("f"), &before, &err));
@@ -250,6 +251,16 @@ static void knows_when_a_file_was_replaced(void **state)
 	assert_true(before.identity == after.identity);
 	assert_works(plat_file_replace(in("f"), "two", 3, PLAT_FILE_PRIVATE, &err));
 	assert_works(plat_file_info(in("f"), &after, &err));
+	assert_true(before.identity != after.identity);
+	/* Its owner can give a file the length and the time that it had, but not its change. */
+	before = after;
+	assert_int_equal(stat(in("f"), &st), 0);
+	put("f", "owt", 0600);
+	assert_int_equal(
+		utimensat(AT_FDCWD, in("f"), (const struct timespec[]){st.st_atim, st.st_mtim}, 0),
+		0);
+	assert_works(plat_file_info(in("f"), &after, &err));
+	assert_int_equal(after.changed_at, before.changed_at);
 	assert_true(before.identity != after.identity);
 	assert_works(plat_file_info(folder, &after, &err));
 	assert_true(after.is_dir);
@@ -433,6 +444,31 @@ static void takes_much_output_and_bounds_it(void **state)
 		     ERR_INVALID, "'sh' wrote more than 1000 bytes");
 	assert_int_equal(status, 42);
 	assert_int_equal(out.len, 0);
+	/* Errors are dropped past their bound, but not for ever: three write faster than one reads.
+	 */
+	alarm(60);
+	assert_fails(run(SH("cat /dev/zero >&2 & cat /dev/zero >&2 & exec cat /dev/zero >&2"), NULL,
+			 100, 300, &out, &errors, &status, &err),
+		     ERR_TIMEOUT, "'sh' took more than 300 ms and was ended");
+	alarm(0);
+	buf_clear(&out);
+	buf_clear(&errors);
+}
+
+/* Whoever starts us may ignore SIGCHLD, which programs inherit. */
+static void takes_no_unknown_end_for_a_good_one(void **state)
+{
+	struct buf out, errors;
+	int status = 42;
+
+	(void)state;
+	buf_init(&out, 0);
+	buf_init(&errors, 0);
+	(void)signal(SIGCHLD, SIG_IGN);
+	assert_fails(run(SH("exit 3"), NULL, 100, 5000, &out, &errors, &status, &err), ERR_IO,
+		     "how 'sh' ended is not known: this program was started with SIGCHLD ignored");
+	(void)signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(status, 42);
 	buf_clear(&out);
 	buf_clear(&errors);
 }
@@ -742,6 +778,7 @@ int main(void)
 		IN_FOLDER(tells_the_space_that_is_free),
 		IN_FOLDER(runs_a_command_and_takes_what_it_writes),
 		IN_FOLDER(takes_much_output_and_bounds_it),
+		cmocka_unit_test(takes_no_unknown_end_for_a_good_one),
 		IN_FOLDER(gives_a_command_no_descriptor_of_ours),
 		IN_FOLDER(ends_a_command_and_its_children_when_time_is_up),
 		IN_FOLDER(waits_for_no_background_job),
