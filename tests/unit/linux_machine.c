@@ -318,7 +318,7 @@ static void reads_sudos_rules(void **state)
 	put("/etc/passwd", PASSWD);
 	put("/etc/group", "bob:x:1001:\n");
 	put("/etc/sudoers", "Defaults env_reset\n@includedir /etc/sudoers.d\n");
-	put("/etc/sudoers.d/README.txt", "alice ALL=(ALL) ALL\n"); /* a dot: sudo passes it over */
+	put("/etc/sudoers.d/README.txt", "bob ALL=(ALL) NOPASSWD: ALL\n"); /* a dot: sudo passes it over */
 	for (i = 0; i < COUNT(cases); i++) {
 		put("/etc/sudoers.d/school", cases[i].rules);
 		assert_works(plat_accounts(&accounts, &err));
