@@ -9,6 +9,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import uuid
 
 from jwcrypto import jwk
 
@@ -166,7 +167,7 @@ class Site:
         machine = Machine(self.build, self.folder / name)
         machine.configure(f'[device]\nname = {name}\n' + config)
         if serial:
-            machine.firmware(serial, f'00000000-0000-4000-8000-{serial.zfill(12)[-12:]}')
+            machine.firmware(serial, str(uuid.uuid5(uuid.NAMESPACE_DNS, serial)))
         return machine
 
     def enrolled(self, collector, name='pc', config='', serial=None, options=()):
