@@ -95,11 +95,11 @@ static int take_result(struct agent *agent, enum control_id id, enum mode mode,
 static void take_event(struct agent *agent, enum control_id id, const char *line, size_t len)
 {
 	static const char open[] = "\"data\":";
-	const char *data = memmem(line, len, open, sizeof(open) - 1), *type;
+	const char *data = strstr(line, open), *type;
 	struct json *root = NULL;
 	struct err err;
 
-	if (!data || len < 2 || json_parse(line, len, &root, &err) < 0 ||
+	if (!data || data >= line + len || json_parse(line, len, &root, &err) < 0 ||
 	    json_get_string(root, "type", 31, &type, &err) < 0) {
 		log_error("%s: an event could not be read and is counted as lost",
 			  control_name(id));

@@ -213,6 +213,7 @@ static void on_devices(uv_poll_t *poll, int status, int events)
 		something_happened(d, "a device came or went");
 }
 
+#ifdef SIGUSR1
 static void on_fast(uv_signal_t *handle, int signal)
 {
 	struct daemon *d = handle->data;
@@ -223,6 +224,7 @@ static void on_fast(uv_signal_t *handle, int signal)
 	schedule_fast(&d->schedule, now_ms());
 	arm(d);
 }
+#endif
 
 static void on_reload(uv_signal_t *handle, int signal)
 {
