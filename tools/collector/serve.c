@@ -87,9 +87,12 @@ static void reload(struct serve *s, const char *why)
 	struct identity *identity = NULL;
 	struct tls *tls = NULL;
 	struct err err;
+	int ret = config_read(s->config_path, &config, &err);
 
-	if (config_read(s->config_path, &config, &err) < 0 || open_tls(&config, &tls, &err) < 0 ||
-	    identity_open(s->shared.config.data, &identity, &err) < 0) {
+	/* The command line's word for the data directory holds; the certificate lies there. */
+	memcpy(config.data, s->shared.config.data, sizeof(config.data));
+	if (ret < 0 || open_tls(&config, &tls, &err) < 0 ||
+	    identity_open(config.data, &identity, &err) < 0) {
 		log_error("reload (%s) failed, going on as before: %s", why, err.msg);
 		tls_free(tls);
 		return;
@@ -99,7 +102,6 @@ static void reload(struct serve *s, const char *why)
 	s->identity = identity;
 	pthread_mutex_lock(&s->shared.lock);
 	/* These cannot change under what is open. */
-	memcpy(config.data, s->shared.config.data, sizeof(config.data));
 	config.devices = s->shared.config.devices;
 	config.people = s->shared.config.people;
 	config.workers = s->shared.config.workers;
