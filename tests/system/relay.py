@@ -91,6 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             if self.server.direct:
                 self.open_tls(self.server.direct)
+                self.server.connects.append(None)
             super().handle()
         except (OSError, ssl.SSLError) as error:
             self.server.failures.append(error)
