@@ -3,14 +3,15 @@
 
 # tests/unit/test_NAME.c links every layer with the fake platform.
 # tests/unit/linux_NAME.c links platform/linux instead, and tests/unit/collector_NAME.c also the
-# collector's objects (all but its main); fleet_NAME.c and check_NAME.c likewise.
+# collector's objects (all but its main); fleet_NAME.c, check_NAME.c and daemon_NAME.c likewise.
 TEST_LIBS  := libcrypto libssl zlib inih libcjson cmocka libsystemd blkid libudev sqlite3 libevent libevent_openssl libevent_pthreads libcurl
 UNIT_FAKE  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_LINUX := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/linux_*.c))
 UNIT_COLL  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/collector_*.c))
 UNIT_CHECK := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/check_*.c))
 UNIT_FLEET := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/fleet_*.c))
-UNIT       := $(UNIT_FLEET) $(UNIT_FAKE) $(UNIT_LINUX) $(UNIT_COLL) $(UNIT_CHECK)
+UNIT_DAEMON := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/daemon_*.c))
+UNIT       := $(UNIT_DAEMON) $(UNIT_FLEET) $(UNIT_FAKE) $(UNIT_LINUX) $(UNIT_COLL) $(UNIT_CHECK)
 COLL_OBJ   := $(filter-out %/main.o,$(call obj,$(wildcard tools/collector/*.c)))
 FLEET_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard tools/fleet/*.c)))
 CHECK_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard agent/check/*.c)))
@@ -19,6 +20,7 @@ $(UNIT_FAKE): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto 
 $(UNIT_LINUX): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto platform base)
 $(UNIT_COLL): $(B)/unit/%: $(B)/tests/unit/%.o $(COLL_OBJ) $(call lib,policy proto platform base)
 $(UNIT_CHECK): $(B)/unit/%: $(B)/tests/unit/%.o $(CHECK_OBJ) $(call lib,controls policy proto fake base)
+$(UNIT_DAEMON): $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,agent/daemon/schedule.c agent/daemon/settings.c) $(call lib,fake base)
 $(UNIT_FLEET): $(B)/unit/%: $(B)/tests/unit/%.o $(FLEET_OBJ) $(call lib,policy proto platform base)
 $(UNIT):
 	@mkdir -p $(@D)
