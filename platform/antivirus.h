@@ -47,7 +47,8 @@ int plat_antivirus(struct plat_antivirus *out, struct err *err);
 #define PLAT_DETECTIONS_MAX 50
 struct plat_detection {
 	char product[48];
-	char path[512]; /* as it may be told: a home folder is "~"; "" when only its content was seen */
+	char path[512]; /* as it may be told: a home folder is "~"; "" when only its content was
+			   seen */
 	char file[512]; /* the same for this machine alone, to look whether it is still there */
 	char signature[128];
 	int64_t at; /* 0: the log gives no time */

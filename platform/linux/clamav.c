@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -139,7 +140,8 @@ bool clamav_read_version(const char *text, char *out_product, size_t size, unsig
 {
 	const char *slash = strchr(text, '/'), *date;
 	struct tm tm = {.tm_isdst = -1};
-	unsigned version;
+	char digits[12];
+	int64_t version;
 
 	if (strncmp(text, "ClamAV ", 7) != 0)
 		return false;
@@ -147,12 +149,15 @@ bool clamav_read_version(const char *text, char *out_product, size_t size, unsig
 		   slash ? (size_t)(slash - text - 7) : strlen(text + 7));
 	*out_version = 0;
 	*out_at = 0;
-	if (!slash || sscanf(slash + 1, "%u", &version) != 1)
+	if (!slash)
+		return true;
+	text_clean(digits, sizeof(digits), slash + 1, strcspn(slash + 1, "/"));
+	if (text_int(digits, 1, INT32_MAX, &version) < 0)
 		return true;
 	date = strchr(slash + 1, '/');
 	/* clamd prints its own local time. */
 	if (date && strptime(date + 1, "%a %b %d %H:%M:%S %Y", &tm)) {
-		*out_version = version;
+		*out_version = (unsigned)version;
 		*out_at = mktime(&tm);
 	}
 	return true;
@@ -484,6 +489,19 @@ static size_t read_lines(struct log_read *read, char *text, size_t len)
 	return done;
 }
 
+/* "INODE:OFFSET " as this file writes it; false when it is not that. */
+static bool read_position(const char *text, unsigned long long *out_inode,
+			  unsigned long long *out_offset)
+{
+	char *end;
+
+	*out_inode = strtoull(text, &end, 10);
+	if (!*out_inode || *end != ':')
+		return false;
+	*out_offset = strtoull(end + 1, &end, 10);
+	return *end == ' ' || !*end;
+}
+
 /* One log from where it was left.  "LOG.1" is looked at when the log was turned over meanwhile. */
 static void read_log(struct log_read *read, const char *path, const char *position, int64_t now,
 		     struct buf *out_position)
@@ -500,7 +518,7 @@ static void read_log(struct log_read *read, const char *path, const char *positi
 	}
 	read->since = 0;
 	buf_init(&text, LOG_TAIL);
-	if (sscanf(position, "%llu:%llu", &inode, &offset) != 2 || !inode) {
+	if (!read_position(position, &inode, &offset)) {
 		/* The first time: only what is new, so that a log of years is not told at once. */
 		read->since = now - DAY_S;
 		from = st.st_size > LOG_TAIL ? st.st_size - LOG_TAIL : 0;

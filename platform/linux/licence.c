@@ -54,8 +54,7 @@ void licence_read(char *text, char *out, size_t size)
 	unsigned count = 0;
 
 	*out = '\0';
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		if (!strncmp(line, "License:", 8)) {
 			const char *name = line + 8 + strspn(line + 8, " \t");
 

@@ -13,6 +13,16 @@
 
 #define HOMES_MAX 500
 
+bool look_hex(const char *text, uint64_t *out)
+{
+	size_t len = strspn(text, "0123456789abcdef");
+
+	if (!len || len > 16 || text[len])
+		return false;
+	*out = strtoull(text, NULL, 16);
+	return true;
+}
+
 bool look_stat(const char *path, struct stat *out)
 {
 	int fd = fact_open(path, O_PATH);
@@ -48,11 +58,11 @@ static void home_of_line(void *ctx, char *line)
 	int64_t uid;
 	int n = 0;
 
-	for (char *at = line; at && n < 7; n++) {
-		fields[n] = at;
-		at = strchr(at, ':');
-		if (at)
-			*at++ = '\0';
+	while (line && n < 7) {
+		fields[n++] = line;
+		line = strchr(line, ':');
+		if (line)
+			*line++ = '\0';
 	}
 	if (n < 6 || !homes->go || homes->count >= HOMES_MAX ||
 	    text_int(fields[2], 0, UINT32_MAX, &uid) < 0 || fields[5][0] != '/')

@@ -9,6 +9,9 @@
 
 struct stat;
 
+/* Up to 16 hexadecimal digits and nothing else. */
+bool look_hex(const char *text, uint64_t *out);
+
 bool look_stat(const char *path, struct stat *out);
 /* When dir/name was last written; 0 when there is no such file. */
 int64_t look_stamp(const char *dir, const char *name);

@@ -47,11 +47,11 @@ static void read_distro_info(void *ctx, char *line)
 	char *fields[9] = {0};
 	int n = 0, last;
 
-	for (char *at = line; at && n < 9; n++) {
-		fields[n] = at;
-		at = strchr(at, ',');
-		if (at)
-			*at++ = '\0';
+	while (line && n < 9) {
+		fields[n++] = line;
+		line = strchr(line, ',');
+		if (line)
+			*line++ = '\0';
 	}
 	/* version, codename, series, created, release, eol, then Debian: eol-lts, Ubuntu:
 	 * eol-server. */

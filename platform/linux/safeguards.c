@@ -165,16 +165,11 @@ static void read_show(char *text, struct shown *out)
 	}
 }
 
+#define SHOWN "--property=LoadState,Result,ActiveState,Unit,ExecMainExitTimestamp,LastTriggerUSec"
+
 static int show(const char *name, struct shown *out, struct err *err)
 {
-	const char *argv[] = {"systemctl",
-			      "show",
-			      "--timestamp=utc",
-			      "--property=LoadState,Result,ActiveState,Unit,"
-			      "ExecMainExitTimestamp,LastTriggerUSec",
-			      "--",
-			      name,
-			      NULL};
+	const char *argv[] = {"systemctl", "show", "--timestamp=utc", SHOWN, "--", name, NULL};
 	struct buf text;
 	int ret;
 

@@ -97,7 +97,8 @@ int software_read_rpm(char *text, struct plat_software *out, struct err *err)
 		if (!*fields[0] || !strcmp(fields[0], "gpg-pubkey"))
 			continue;
 		if (software_add(out, PLAT_RPM, fields[0], fields[1], fields[2], fields[3],
-				 *fields[3] && strcmp(fields[3], "(none)") ? PLAT_YES : PLAT_NO,
+				 *fields[3] && strcmp(fields[3], "(none)") != 0 ? PLAT_YES
+										: PLAT_NO,
 				 err) < 0)
 			return -1;
 	}

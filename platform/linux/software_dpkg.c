@@ -16,6 +16,7 @@
 #include "platform/linux/dpkg.h"
 #include "platform/linux/fact.h"
 #include "platform/linux/licence.h"
+#include "platform/linux/look.h"
 #include "platform/linux/software.h"
 #include "platform/os.h"
 
@@ -95,7 +96,8 @@ static void read_cache(struct dpkg_list *list, const char *cache_dir)
 		return;
 	cursor = list->text.data;
 	line = fact_line(&cursor);
-	if (!line || sscanf(line, HEAD "\t%16" SCNx64, &list->known_key) != 1)
+	if (!line || strncmp(line, HEAD "\t", sizeof(HEAD)) != 0 ||
+	    !look_hex(line + sizeof(HEAD), &list->known_key))
 		return;
 	/* Not fact_line(): an empty origin at the end is a trailing tab that it would trim. */
 	while (cursor && *cursor) {

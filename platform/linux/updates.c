@@ -159,7 +159,8 @@ static bool is_fetched(void *ctx, const char *name)
 {
 	struct fetched *fetched = ctx;
 
-	if (strncmp(name, fetched->prefix, strlen(fetched->prefix)) || !text_match("*.deb", name))
+	if (strncmp(name, fetched->prefix, strlen(fetched->prefix)) != 0 ||
+	    !text_match("*.deb", name))
 		return true;
 	(void)snprintf(fetched->path, sizeof(fetched->path), ARCHIVES "/%s", name);
 	return false;
@@ -318,8 +319,8 @@ static bool cache_parse(char *text, struct plat_updates *out, uint64_t *out_key)
 {
 	char *head = fact_line(&text), *fields[3], *line;
 
-	if (!head || cut_tabs(head, fields, 3) != 3 || strcmp(fields[0], "caretaker updates 1") ||
-	    sscanf(fields[1], "%16" SCNx64, out_key) != 1 ||
+	if (!head || cut_tabs(head, fields, 3) != 3 ||
+	    strcmp(fields[0], "caretaker updates 1") != 0 || !look_hex(fields[1], out_key) ||
 	    text_int(fields[2], 1, INT64_MAX / 2, &out->asked_at) < 0)
 		return false;
 	while ((line = fact_line(&text)))
