@@ -148,7 +148,7 @@ static void compare_all(const struct control_input *input, const struct plat_har
 	size_t i, len = 0;
 
 	(void)snprintf(text, sizeof(text), "%llu MiB",
-		       (unsigned long long)(hardware->memory_bytes / (64 * MIB) * 64));
+		       (unsigned long long)hardware->memory_bytes / (64 * MIB) * 64);
 	compare(input, "memory", text, result); /* the kernel's own share varies a little */
 	text[0] = '\0';
 	for (i = 0; i < hardware->drive_count && len < sizeof(text) - 1; i++)

@@ -250,8 +250,8 @@ static bool take_session(void *ctx, const char *name)
 	if (strchr(name, '.'))
 		return true;
 	(void)snprintf(path, sizeof(path), "/run/systemd/sessions/%s", name);
-	if (!fact_setting(path, NULL, "CLASS", class, sizeof(class)) || strncmp(class, "user", 4) ||
-	    !fact_setting(path, NULL, "USER", user, sizeof(user)))
+	if (!fact_setting(path, NULL, "CLASS", class, sizeof(class)) ||
+	    strncmp(class, "user", 4) != 0 || !fact_setting(path, NULL, "USER", user, sizeof(user)))
 		return true;
 	(void)fact_setting(path, NULL, "STATE", text, sizeof(text));
 	if (!strcmp(text, "closing"))

@@ -94,7 +94,6 @@ static bool left_out(const struct mount *mount)
 		"mqueue",   "hugetlbfs", "configfs",   "ramfs",      "autofs",  "binfmt_misc",
 		"fusectl",  "efivarfs",  "rpc_pipefs", "nsfs",       "rootfs",  "selinuxfs",
 		"ecryptfs", "aufs",      NULL};
-	unsigned zero = 0;
 
 	if (one_of(mount->type, types) || one_of(mount->type, memory) ||
 	    !strncmp(mount->type, "fuse.", 5))
@@ -102,7 +101,7 @@ static bool left_out(const struct mount *mount)
 	if (one_of(mount->type, kept) || !strncmp(mount->source, "/dev/", 5))
 		return false;
 	/* No device behind it (major 0): virtual, whatever it is called. */
-	return sscanf(mount->numbers, "%u:", &zero) != 1 || zero == 0;
+	return strtoul(mount->numbers, NULL, 10) == 0;
 }
 
 static bool below(const char *path, const char *folder)

@@ -339,7 +339,8 @@ static bool one_process(void *ctx, const char *name)
 	if (!isdigit((unsigned char)*name))
 		return true;
 	(void)snprintf(path, sizeof(path), "/proc/%.16s/ns/pid", name);
-	if (fact_link(path, text, sizeof(text)) && *all->our_pids && strcmp(text, all->our_pids))
+	if (fact_link(path, text, sizeof(text)) && *all->our_pids &&
+	    strcmp(text, all->our_pids) != 0)
 		return true; /* a container's process is not this machine's */
 	(void)snprintf(path, sizeof(path), "/proc/%.16s/comm", name);
 	if (!fact_text(path, comm, sizeof(comm)))

@@ -343,7 +343,7 @@ static void read_xfce(struct plat_screen_lock *lock)
 	(void)fact_lines("/etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-screensaver.xml",
 			 look_at_xml, &xfce);
 	lock->fixed = true;
-	for (i = 0; i < xfce.count; i++) {
+	for (i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		values[i] = keys[i].set ? keys[i].found : keys[i].value;
 		if (!keys[i].locked)
 			leave_open(lock, keys[i].path);
