@@ -361,7 +361,6 @@ static void goes_on_whichever_write_of_a_heartbeat_fails(void **state)
 			tear_down(NULL);
 		}
 	}
-	set_up(NULL);
 }
 
 static void goes_on_whichever_write_of_an_enrolment_fails(void **state)
@@ -381,7 +380,6 @@ static void goes_on_whichever_write_of_an_enrolment_fails(void **state)
 		assert_int_equal(other.device_key_count, 1);
 		tear_down(NULL);
 	}
-	set_up(NULL);
 }
 
 static void sends_again_what_was_not_acknowledged(void **state)
@@ -503,10 +501,8 @@ static void tells_the_time_whatever_the_wall_clock_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(goes_on_whichever_write_of_a_heartbeat_fails,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(goes_on_whichever_write_of_an_enrolment_fails,
-						set_up, tear_down),
+		cmocka_unit_test(goes_on_whichever_write_of_a_heartbeat_fails),
+		cmocka_unit_test(goes_on_whichever_write_of_an_enrolment_fails),
 		cmocka_unit_test_setup_teardown(sends_again_what_was_not_acknowledged, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(sends_the_ring_again_to_a_restored_collector,
