@@ -67,7 +67,7 @@ int ring_make_room(struct agent *agent, struct err *err)
 	return remove_up_to(agent, agent->state.acked_seq, err);
 }
 
-static bool is_ours(const struct agent *agent, int64_t seq, const char *hash)
+bool ring_holds(const struct agent *agent, int64_t seq, const char *hash)
 {
 	char found[HASH_TEXT];
 	struct buf jws;
@@ -90,7 +90,7 @@ void ring_resend(struct agent *agent, const struct ack *ack)
 
 	/* One that took the heartbeat in flight may still lack those before it: all go again.  The
 	 * same one twice is one. */
-	if (ack->acked <= s->acked_seq && is_ours(agent, ack->acked, ack->head))
+	if (ack->acked <= s->acked_seq && ring_holds(agent, ack->acked, ack->head))
 		from = ack->acked;
 	first = spool_after(&agent->spool, from);
 	s->need_full = true;

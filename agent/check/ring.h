@@ -3,6 +3,7 @@
 #ifndef CARETAKER_CHECK_RING_H
 #define CARETAKER_CHECK_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ack;
@@ -17,6 +18,8 @@ void ring_mark(struct agent *agent);
 int ring_prune(struct agent *agent, struct err *err);
 /* The disk is full: the ring is a courtesy and goes, what is in flight stays. */
 int ring_make_room(struct agent *agent, struct err *err);
+/* Is heartbeat 'seq' in the spool, with that hash? */
+bool ring_holds(const struct agent *agent, int64_t seq, const char *hash);
 /* 'ack' is of another epoch: the collector was restored.  What is newer than the heartbeat it names
  * is to be sent again. */
 void ring_resend(struct agent *agent, const struct ack *ack);

@@ -191,6 +191,13 @@ static int take_refused(struct agent *agent, const struct ack *ack, const int64_
 
 		if (r->index >= count || seqs[r->index] <= agent->state.acked_seq)
 			continue;
+		/* Or whoever carries it could have it thrown away by changing one byte. */
+		if (!ring_holds(agent, seqs[r->index], r->hash)) {
+			log_warn("heartbeat %lld was changed on its way and refused, it is sent "
+				 "again: %s",
+				 (long long)seqs[r->index], r->why);
+			continue;
+		}
 		if (drop_refused(agent, seqs[r->index], r->why, err) < 0)
 			return -1;
 		any = true;
@@ -226,8 +233,15 @@ static void heard(struct agent *agent, const struct ack *ack)
 {
 	struct state *s = &agent->state;
 
-	clock_read(&agent->clock);
-	clock_acked(&s->clock, &agent->clock, ack->time);
+	agent_tick(agent);
+	/* One that was recorded and comes again names nothing that is in flight now.  Its time must
+	 * not undo a later one: exceptions that ended would live again. */
+	if (ack->time >= agent->now ||
+	    (ack->acked > s->acked_seq && ring_holds(agent, ack->acked, ack->head)))
+		clock_acked(&s->clock, &agent->clock, ack->time);
+	else
+		log_warn("the acknowledgement names no heartbeat in flight and an earlier "
+			 "time: the clock stays");
 	agent_tick(agent);
 	s->dicts = ack->dicts;
 	s->contact_at = agent->now;
@@ -279,8 +293,7 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 {
 	const struct uplink_call call = {
 		/* A key set may name another: the school moved. */
-		.host = agent->trust.keys->host[0] ? agent->trust.keys->host
-						   : agent->identity.host,
+		.host = agent->trust.keys->host[0] ? agent->trust.keys->host : agent->identity.host,
 		.path = "/v1/heartbeats",
 		.trust_system = agent->identity.trust_system,
 		.pins = agent->trust.keys->cas,

@@ -49,6 +49,9 @@ struct ack_refused {
 	unsigned index; /* in the batch */
 	int64_t seq;    /* 0: it could not be read */
 	char why[160];  /* "signature does not hold" ... */
+	/* Of the JWS as it came: a device believes the refusal of its own bytes alone, not of what
+	 * somebody on the way made of them.  "": not said. */
+	char hash[HASH_TEXT];
 };
 struct ack {
 	char device[UUID_LEN + 1];

@@ -28,6 +28,8 @@ static void write_refused(struct jsonw *w, const struct ack *ack)
 		jsonw_int(w, "i", ack->refused[i].index);
 		if (ack->refused[i].seq)
 			jsonw_int(w, "seq", ack->refused[i].seq);
+		if (ack->refused[i].hash[0])
+			jsonw_string(w, "hash", ack->refused[i].hash);
 		jsonw_string(w, "why", ack->refused[i].why);
 		jsonw_object_end(w);
 	}
@@ -125,6 +127,7 @@ static int read_one_refused(const struct json *entry, struct ack_refused *out, s
 
 	if (json_get_int(entry, "i", 0, HEARTBEAT_MAX_BATCH - 1, &index, err) != 0 ||
 	    json_opt_int(entry, "seq", 0, MEMBER_INT_MAX, &out->seq, err) != 0 ||
+	    member_opt_hash(entry, "hash", out->hash, err) != 0 ||
 	    json_get_string(entry, "why", 4096, &why, err) != 0)
 		return -1;
 	out->index = (unsigned)index;

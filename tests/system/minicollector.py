@@ -294,7 +294,7 @@ class MiniCollector:
             payload = open_jws(line, device.keys[kid], 'heartbeat')
             why = self.refuse(payload) if self.refuse else None
             if why:
-                refused.append({'i': i, 'seq': payload['seq'], 'why': why})
+                refused.append({'i': i, 'seq': payload['seq'], 'hash': sha256_b64(line), 'why': why})
                 continue
             branch = self.store(device, payload, sha256_b64(line))
             newest = payload

@@ -264,6 +264,7 @@ static void list_refused(const struct ingest_batch *batch, struct ack *ack)
 			continue;
 		r->index = i;
 		r->seq = item->decoded ? item->heartbeat.seq : 0;
+		crypto_sha256_b64(item->jws, item->jws_len, r->hash);
 		(void)text_copy(r->why, sizeof(r->why), good ? item->placed.why : item->why);
 		ack->refused_count++;
 	}
