@@ -37,8 +37,8 @@ struct plat_usb {
 	char id[10];    /* vendor:product, "0951:1666" */
 	char port[24];  /* "1-3.2" */
 	char kind[16];  /* "keyboard", "pointer", "hid", "storage", "audio", "video", "network",
-			   "wireless",  "bluetooth", "modem", "printer", "scanner", "serial", "phone",
-			   "smart-card",  "hub", "other" */
+			   "wireless",  "bluetooth", "modem", "printer", "scanner", "serial",
+			   "phone",  "smart-card",  "hub", "other" */
 	bool removable; /* not built in */
 };
 struct plat_battery {
