@@ -171,6 +171,19 @@ static void forgets_what_was_not_asked_for_in_400_days(void **state)
 	memory_free(memory);
 }
 
+static void a_clock_that_ran_ahead_keeps_nothing_longer(void **state)
+{
+	struct memory *memory;
+
+	(void)state;
+	assert_works(memory_new(NOW + 5000 * DAY, &memory, &err));
+	memory_set_number(memory, "ahead", 1);
+	memory = through_a_file(memory, NOW);
+	memory = through_a_file(memory, NOW + 401 * DAY);
+	assert_int_equal(memory_number(memory, "ahead", 0), 0);
+	memory_free(memory);
+}
+
 static void a_full_memory_drops_what_was_used_longest_ago(void **state)
 {
 	struct memory *memory;
@@ -220,6 +233,7 @@ int main(void)
 		cmocka_unit_test(remembers_numbers_and_texts_through_a_file),
 		cmocka_unit_test(first_seen_in_the_future_is_now),
 		cmocka_unit_test(forgets_what_was_not_asked_for_in_400_days),
+		cmocka_unit_test(a_clock_that_ran_ahead_keeps_nothing_longer),
 		cmocka_unit_test(a_full_memory_drops_what_was_used_longest_ago),
 		cmocka_unit_test(refuses_a_damaged_memory_and_says_where),
 	};

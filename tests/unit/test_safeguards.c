@@ -7,7 +7,8 @@
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_software.h"
 
-#define HASH_OF_X "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" /* "x" */
+#define HASH_OF_XXX "cd2eb0837c9b4c962c22d2ff8b5441b7b45805887f051d39bf133b583baf6860" /* "xxx" */
+#define HASH_OF_X "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"   /* "x" */
 
 static int fresh(void **state)
 {
@@ -434,9 +435,10 @@ static void hashes_each_certificate_of_a_bundle_and_passes_over_damage(void **st
 	hash_certificates("# school\n-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n"
 			  "-----BEGIN CERTIFICATE-----\n?!\n-----END CERTIFICATE-----\n"
 			  "-----BEGIN CERTIFICATE-----\r\ne\nA==\n-----END CERTIFICATE-----\n"
+			  "-----BEGIN CERTIFICATE-----eHh4-----END CERTIFICATE-----\n"
 			  "-----BEGIN CERTIFICATE-----\neA==\n",
 			  note_hash, got);
-	assert_string_equal(got, HASH_OF_X "\n" HASH_OF_X "\n");
+	assert_string_equal(got, HASH_OF_X "\n" HASH_OF_X "\n" HASH_OF_XXX "\n");
 }
 
 int main(void)
