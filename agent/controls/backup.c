@@ -41,7 +41,6 @@ static void judge_age(struct look *look, const char *name, int64_t at, int64_t m
 	jsonw_object(look->w, NULL);
 	jsonw_string(look->w, "name", name);
 	jsonw_time(look->w, "at", at);
-	jsonw_int(look->w, "age_s", age);
 	jsonw_int(look->w, "max_s", max_s);
 	jsonw_object_end(look->w);
 	if (age > max_s)

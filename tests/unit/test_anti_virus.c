@@ -35,7 +35,7 @@ static void passes_what_runs_is_fresh_scans_on_access_and_updates_itself(void **
 
 	(void)state;
 	assert_said(with(&product, ""), VERDICT_PASS, "ok");
-	assert_non_null(strstr(said.text, "\"signature_age_s\":18000,\"signature_max_s\":172800"));
+	assert_non_null(strstr(said.text, "\"signatures_at\":\"2026-11-22T01:40:00Z\""));
 }
 
 static void no_product_is_a_fail_but_not_in_a_container(void **state)
