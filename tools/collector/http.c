@@ -25,6 +25,8 @@
 
 #define TICK_MS 500
 #define LARGE_BODY 65536 /* from here on a body counts against the budget */
+#define LINGER_S 2
+#define STOP_MS 300 /* a request that was sent before we stopped may still be on its way */
 #define READ_AT_REST (HTTP_HEAD_MAX + 4)
 #define PEERS 4096 /* buckets of addresses; a power of two.  A shared bucket is only stricter */
 #define LISTENERS 16
@@ -35,6 +37,7 @@ enum conn_state {
 	CONN_BODY,
 	CONN_WORKING, /* a handler has it */
 	CONN_WRITING, /* the reply is on its way */
+	CONN_CLOSING, /* it is out; what the peer still sends is thrown away, see linger() */
 };
 
 struct http_listener {
@@ -55,6 +58,7 @@ struct http_conn {
 	enum conn_state state;
 	bool secure; /* the TLS handshake is done, or there is none */
 	bool stranger, keep_alive;
+	bool unread;      /* refused before the request was read to its end */
 	int64_t since_ms; /* when it went to the end of its list */
 	uint32_t bucket;
 	size_t budget; /* taken from http->body_left */
@@ -79,9 +83,11 @@ struct http {
 	struct conn_list fresh; /* until TLS stands */
 	struct conn_list rest;  /* between requests */
 	struct conn_list busy;  /* a request is on its way in or its answer out */
+	struct conn_list closing;
 	unsigned count;
 	size_t body_used;
 	bool stopping;
+	int64_t stopped_ms;
 	int64_t now_ms; /* of the last tick or event; good to half a second */
 	uint16_t strangers[PEERS];
 };
@@ -192,7 +198,6 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
 	if (out.failed || bufferevent_write(conn->bev, out.data, out.len) != 0)
 		conn->keep_alive = false;
 	buf_clear(&out);
-	/* A reply that goes out at once frees the connection in on_written(). */
 }
 
 void http_problem(struct http_conn *conn, int status, const char *name, const char *title,
@@ -232,6 +237,7 @@ static void refuse(struct http_conn *conn, int status, const char *name, const c
 		   const char *detail, unsigned retry_s)
 {
 	conn->keep_alive = false;
+	conn->unread = true;
 	http_problem(conn, status, name, title, detail, retry_s);
 }
 
@@ -421,10 +427,25 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
 	struct http_conn *conn = arg;
 
-	(void)bev;
 	/* What follows while a request is being answered waits in the buffer, which is bounded. */
 	if (conn->state <= CONN_BODY)
 		advance(conn);
+	else if (conn->state == CONN_CLOSING)
+		evbuffer_drain(bufferevent_get_input(bev),
+			       evbuffer_get_length(bufferevent_get_input(bev)));
+}
+
+/* Closing a socket with bytes unread resets the connection, and the peer, still sending, would
+ * never see why it was refused: it has a moment to finish and to read. */
+static void linger(struct http_conn *conn)
+{
+	conn->state = CONN_CLOSING;
+	move_to(conn, &conn->http->closing);
+	if (conn->listener->tls)
+		tls_goodbye(conn->bev);
+	(void)shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, LARGE_BODY);
+	on_read(conn->bev, conn);
 }
 
 /* Everything that was to be written is. */
@@ -436,7 +457,10 @@ static void on_written(struct bufferevent *bev, void *arg)
 	if (conn->state != CONN_WRITING)
 		return;
 	if (!conn->keep_alive) {
-		conn_close(conn);
+		if (conn->unread)
+			linger(conn);
+		else
+			conn_close(conn);
 		return;
 	}
 	conn->state = CONN_REST;
@@ -496,6 +520,12 @@ static bool make_room(struct http *http, int bucket)
 	return true;
 }
 
+static void close_all(struct conn_list *list)
+{
+	while (!TAILQ_EMPTY(list))
+		conn_close(TAILQ_FIRST(list));
+}
+
 static void expire(struct http *http, struct conn_list *list, unsigned after_s)
 {
 	struct http_conn *conn, *next;
@@ -507,7 +537,7 @@ static void expire(struct http *http, struct conn_list *list, unsigned after_s)
 		/* Our own work is bounded elsewhere: its answer is worth waiting for. */
 		if (conn->state == CONN_WORKING)
 			continue;
-		if (conn->state != CONN_REST || !conn->secure)
+		if (conn->state != CONN_CLOSING && (conn->state != CONN_REST || !conn->secure))
 			stats_add(http->stats, connections_late);
 		if ((conn->state == CONN_HEAD || conn->state == CONN_BODY) && conn->secure) {
 			/* Told why; a peer that does not read it is closed at the next tick. */
@@ -525,9 +555,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	http->now_ms = plat_uptime_ms();
+	expire(http, &http->closing, LINGER_S);
 	expire(http, &http->fresh, http->limits.request_s);
 	expire(http, &http->busy, http->limits.request_s);
 	expire(http, &http->rest, http->limits.idle_s);
+	if (http->stopping && http->now_ms - http->stopped_ms >= STOP_MS) {
+		close_all(&http->fresh);
+		close_all(&http->rest);
+	}
 }
 
 /* --- accepting --- */
@@ -636,6 +671,7 @@ int http_new(struct event_base *base, const struct http_limits *limits, struct s
 	TAILQ_INIT(&http->fresh);
 	TAILQ_INIT(&http->rest);
 	TAILQ_INIT(&http->busy);
+	TAILQ_INIT(&http->closing);
 	http->base = base;
 	http->limits = *limits;
 	http->stats = stats;
@@ -692,17 +728,14 @@ void http_set_limits(struct http *http, const struct http_limits *limits)
 
 void http_stop(struct http *http)
 {
-	struct http_conn *conn, *next;
-
+	if (http->stopping)
+		return;
 	http->stopping = true;
+	http->stopped_ms = plat_uptime_ms();
 	for (unsigned i = 0; i < http->listener_count; i++) {
 		if (http->listeners[i].listener)
 			evconnlistener_free(http->listeners[i].listener);
 		http->listeners[i].listener = NULL;
-	}
-	for (conn = TAILQ_FIRST(&http->rest); conn; conn = next) {
-		next = TAILQ_NEXT(conn, link);
-		conn_close(conn);
 	}
 }
 
@@ -716,10 +749,10 @@ void http_free(struct http *http)
 	if (!http)
 		return;
 	http_stop(http);
-	while (!TAILQ_EMPTY(&http->fresh))
-		conn_close(TAILQ_FIRST(&http->fresh));
-	while (!TAILQ_EMPTY(&http->busy))
-		conn_close(TAILQ_FIRST(&http->busy));
+	close_all(&http->closing);
+	close_all(&http->fresh);
+	close_all(&http->rest);
+	close_all(&http->busy);
 	for (unsigned i = 0; i < http->listener_count; i++)
 		tls_free(http->listeners[i].tls);
 	if (http->tick)

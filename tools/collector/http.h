@@ -67,7 +67,7 @@ int http_listen(struct http *http, int fd, struct tls *tls, const struct http_ro
 		struct err *err);
 void http_set_tls(struct http *http, struct tls *tls); /* for all listeners that have one */
 void http_set_limits(struct http *http, const struct http_limits *limits);
-/* Takes no more; what is at rest is closed, what is being answered is answered.  */
+/* Takes no more connections; what is at rest is closed soon, what is being answered is answered. */
 void http_stop(struct http *http);
 unsigned http_open_count(const struct http *http);
 

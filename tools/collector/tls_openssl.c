@@ -105,6 +105,15 @@ struct bufferevent *tls_accept(struct tls *tls, struct event_base *base, int fd)
 	return bev;
 }
 
+void tls_goodbye(struct bufferevent *bev)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+
+	if (ssl && SSL_is_init_finished(ssl))
+		(void)SSL_shutdown(ssl); /* best effort; it sends our half once */
+	ERR_clear_error();
+}
+
 void tls_close(struct bufferevent *bev)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);

@@ -15,6 +15,8 @@ void tls_free(struct tls *tls);
 
 /* A server's bufferevent over an accepted socket, which it owns; NULL when memory is short. */
 struct bufferevent *tls_accept(struct tls *tls, struct event_base *base, int fd);
+/* Says that nothing more will be written. */
+void tls_goodbye(struct bufferevent *bev);
 /* Frees it; says goodbye first, without waiting. */
 void tls_close(struct bufferevent *bev);
 
