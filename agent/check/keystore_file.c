@@ -7,10 +7,12 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/check/places.h"
 #include "agent/proto/crypto.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +32,19 @@ static void wipe(struct buf *pem)
 	buf_clear(pem);
 }
 
+/* A disk that was mended after a power cut may leave a file of nothing.  Out of the way with it: a
+ * machine whose key is gone says so and can be enrolled, one that will not start does neither. */
+static int set_aside(struct places *places, const char *name, struct err *err)
+{
+	char as[40];
+
+	log_error("'%s/%s' is damaged and set aside: %s", places->state, name, err->msg);
+	snprintf(as, sizeof(as), "%s.damaged", name);
+	return places_set_aside(places, name, as, err);
+}
+
 /* Absent: '*out' stays NULL. */
-static int load(const struct places *places, const char *name, struct crypto_signer **out,
+static int load(struct places *places, const char *name, struct crypto_signer **out,
 		struct err *err)
 {
 	struct buf pem;
@@ -41,7 +54,8 @@ static int load(const struct places *places, const char *name, struct crypto_sig
 	if (places_read(places, name, PEM_MAX, &pem, err) < 0)
 		ret = err->code == ERR_NOTFOUND ? 0 : -1;
 	else if (crypto_signer_from_pem(buf_text(&pem), pem.len, out, err) < 0)
-		ret = err_wrap(err, "'%s/%s'", places->state, name);
+		ret = err->code == ERR_INVALID ? set_aside(places, name, err)
+					       : err_wrap(err, "'%s/%s'", places->state, name);
 	wipe(&pem);
 	return ret;
 }

@@ -42,6 +42,7 @@ int pending_save(struct pending *pending, struct places *places, struct err *err
 	jsonw_int(&w, "for_seq", pending->for_seq);
 	jsonw_int(&w, "next_id", (int64_t)pending->next_id);
 	jsonw_int(&w, "lost", (int64_t)pending->lost);
+	jsonw_int(&w, "rescued_seq", pending->rescued_seq);
 	jsonw_string(&w, "memory", pending->memory);
 	jsonw_array(&w, "events");
 	for (unsigned i = 0; i < pending->count; i++) {
@@ -147,6 +148,7 @@ static int read_all(const struct json *root, struct pending *to, struct err *err
 	    json_get_int(root, "for_seq", 0, READ_MAX, &to->for_seq, err) < 0 ||
 	    json_get_int(root, "next_id", 1, READ_MAX, &next_id, err) < 0 ||
 	    json_get_int(root, "lost", 0, READ_MAX, &lost, err) < 0 ||
+	    json_opt_int(root, "rescued_seq", 0, READ_MAX, &to->rescued_seq, err) < 0 ||
 	    read_text(root, "memory", to->memory, sizeof(to->memory), err) < 0 ||
 	    json_get_array(root, "events", PENDING_EVENTS_MAX, &events, err) < 0)
 		return -1;
@@ -207,39 +209,51 @@ static struct pending_event *find(const struct pending *pending, const char *typ
 }
 
 static void add(struct pending *pending, const char *type, int64_t at, const char *data, size_t len,
-		bool once)
+		uint32_t count)
 {
 	struct pending_event *e = find(pending, type, data, len);
 
-	if (e && once)
-		return;
 	pending->changed = true;
 	if (e) {
-		if (e->count < UINT32_MAX)
-			e->count++;
+		e->count = count < UINT32_MAX - e->count ? e->count + count : UINT32_MAX;
 		return;
 	}
 	e = append(pending, data, len);
 	if (!e) {
-		pending->lost++;
+		pending->lost += count;
 		return;
 	}
 	e->id = pending->next_id++;
 	e->at = at;
-	e->count = 1;
+	e->count = count;
 	(void)text_copy(e->type, sizeof(e->type), type);
 }
 
 void pending_add(struct pending *pending, const char *type, int64_t at, const char *data,
 		 size_t len)
 {
-	add(pending, type, at, data, len, false);
+	add(pending, type, at, data, len, 1);
 }
 
 void pending_add_once(struct pending *pending, const char *type, int64_t at, const char *data,
 		      size_t len)
 {
-	add(pending, type, at, data, len, true);
+	if (!find(pending, type, data, len))
+		add(pending, type, at, data, len, 1);
+}
+
+void pending_rescue(struct pending *pending, const struct heartbeat *heartbeat)
+{
+	if (pending->rescued_seq == heartbeat->seq)
+		return; /* killed before its file went, and refused again */
+	for (unsigned i = 0; i < heartbeat->event_count; i++) {
+		const struct heartbeat_event *e = &heartbeat->events[i];
+
+		add(pending, e->type, e->at, e->data, e->data_len, e->count);
+	}
+	pending->lost += heartbeat->events_lost;
+	pending->rescued_seq = heartbeat->seq;
+	pending->changed = true;
 }
 
 void pending_renumber(struct pending *pending, uint64_t first)

@@ -38,7 +38,8 @@ struct pending_event {
 struct pending {
 	int64_t for_seq;
 	uint64_t next_id;
-	uint64_t lost; /* since the last heartbeat that was signed */
+	uint64_t lost;       /* since the last heartbeat that was signed */
+	int64_t rescued_seq; /* the refused heartbeat whose events were taken back last */
 	char memory[HASH_TEXT];
 	struct pending_event *events;
 	unsigned count;
@@ -59,6 +60,9 @@ void pending_add(struct pending *pending, const char *type, int64_t at, const ch
 /* The same for what a repeated try would say again: it does not count up. */
 void pending_add_once(struct pending *pending, const char *type, int64_t at, const char *data,
 		      size_t len);
+
+/* A refused heartbeat's events and losses, to be said once more; twice of the same one is once. */
+void pending_rescue(struct pending *pending, const struct heartbeat *heartbeat);
 
 /* Ids from 'first' on where they are lower: a machine that was set back used some before. */
 void pending_renumber(struct pending *pending, uint64_t first);

@@ -144,17 +144,15 @@ static int advance(struct agent *agent, const struct ack *ack, struct err *err)
 /* A refused heartbeat's events are said once more; refused again, they are counted as lost. */
 static void rescue_events(struct agent *agent, const struct heartbeat *h)
 {
-	if (agent->state.refused_row > 0) {
-		for (unsigned i = 0; i < h->event_count; i++)
-			agent->pending.lost += h->events[i].count;
-		agent->pending.lost += h->events_lost;
-		agent->pending.changed = true;
+	if (agent->state.refused_row == 0 || agent->pending.rescued_seq == h->seq) {
+		pending_rescue(&agent->pending, h);
 		return;
 	}
 	for (unsigned i = 0; i < h->event_count; i++)
-		pending_add_once(&agent->pending, h->events[i].type, h->events[i].at,
-				 h->events[i].data, h->events[i].data_len);
+		agent->pending.lost += h->events[i].count;
 	agent->pending.lost += h->events_lost;
+	agent->pending.rescued_seq = h->seq;
+	agent->pending.changed = true;
 }
 
 static int drop_refused(struct agent *agent, int64_t seq, const char *why, struct err *err)

@@ -734,11 +734,76 @@ static void keeps_a_heartbeat_whose_bytes_were_changed_on_the_way(void **state)
 	fake_reset();
 }
 
+/* --- what else a day may bring --- */
+
+static void says_that_its_key_is_damaged_and_takes_another_code(void **state)
+{
+	static const char key[] = "/var/lib/caretaker/device.key";
+	static const char aside[] = "/var/lib/caretaker/device.key.damaged";
+
+	(void)state;
+	live_quietly(2);
+	fake_file_put(key, "");
+	assert_works(process(check_and_ship, &err));
+	assert_null(fake_file_text(key));
+	assert_string_equal(fake_file_text(aside), "");
+	assert_works(process(enrol_machine, &err));
+	assert_non_null(fake_file_text(key));
+	assert_works(process(agent_forget, &err));
+	assert_null(fake_file_text(aside));
+	collector_end();
+	fake_reset();
+}
+
+static void takes_back_a_refused_heartbeats_events_once_and_whole(void **state)
+{
+	char data[] = "{}";
+	struct heartbeat_event event = {
+		.type = "virus-found", .count = 5, .data = data, .data_len = 2};
+	const struct heartbeat refused = {
+		.seq = 7, .events = &event, .event_count = 1, .events_lost = 3};
+	struct pending pending;
+
+	(void)state;
+	pending_init(&pending);
+	pending_add(&pending, "virus-found", FAKE_NOW, data, 2);
+	pending_rescue(&pending, &refused);
+	pending_rescue(&pending, &refused);
+	assert_int_equal(pending.count, 1);
+	assert_int_equal(pending.events[0].count, 6);
+	assert_int_equal(pending.lost, 3);
+	pending_clear(&pending);
+}
+
+static void honours_no_exceptions_from_the_future(void **state)
+{
+	static const char ini[] = "[exceptions]\nallowed = yes\nmax_days = 30\n"
+				  "controls = updates\n";
+	struct exception_item item = {.control = "updates", .until = FAKE_NOW + 900 * 86400};
+	struct exceptions exceptions = {.serial = 1,
+					.at = FAKE_NOW,
+					.until = FAKE_NOW + 900 * 86400,
+					.items = &item,
+					.count = 1};
+	struct policy *policy;
+
+	(void)state;
+	assert_works(policy_parse("t.ini", ini, sizeof(ini) - 1, &policy, &err));
+	assert_int_equal(run_excepted_until(policy, &exceptions, CONTROL_UPDATES, FAKE_NOW),
+			 FAKE_NOW + 30 * 86400);
+	exceptions.at = FAKE_NOW + 800 * 86400;
+	assert_int_equal(run_excepted_until(policy, &exceptions, CONTROL_UPDATES, FAKE_NOW), 0);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_no_earlier_time_from_an_acknowledgement_sent_again),
 		cmocka_unit_test(keeps_a_heartbeat_whose_bytes_were_changed_on_the_way),
+		cmocka_unit_test(says_that_its_key_is_damaged_and_takes_another_code),
+		cmocka_unit_test(takes_back_a_refused_heartbeats_events_once_and_whole),
+		cmocka_unit_test(honours_no_exceptions_from_the_future),
 		cmocka_unit_test(loses_nothing_when_killed_between_any_two_changes),
 		cmocka_unit_test(loses_nothing_when_the_disk_fills_between_any_two_changes),
 		cmocka_unit_test(loses_nothing_when_any_one_change_fails),
