@@ -2,14 +2,17 @@
 that was acknowledged is lost.
 SPDX-License-Identifier: Apache-2.0"""
 import json
+import secrets
 import socket
 import ssl
+import subprocess
 import time
 import zlib
 
 import pytest
 from jwcrypto import jwk
 
+import collector_fixture
 from minicollector import new_key, public, rfc3339, sha256_b64, unb64
 from wire_device import CONTROL, Device, connect, context, post, sign_raw
 
@@ -505,3 +508,53 @@ def test_a_newer_stores_schema_is_refused_with_what_to_do(collector):
     assert 'schema 99' in words and 'install the newer version' in words
     with sqlite3.connect(collector.data / 'store.db') as db:
         db.execute('PRAGMA user_version = 1')
+
+
+# --- a full disk ---
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 4 MB: a full disk as a store meets it."""
+    import os
+
+    place = tmp_path / 'small'
+    place.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip('mounting a small disk needs root')
+    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', place],
+                          capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f'this machine mounts no tmpfs: {done.stderr.strip()}')
+    yield place
+    subprocess.run(['umount', '-l', place], check=True)
+
+
+def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small_disk):
+    collector = collector_fixture.Collector(build, small_disk / 'c')
+    collector.log = small_disk.parent / 'collector.log'  # where there is room
+    try:
+        collector.make().start()
+        device = Device(collector)
+        device.enrol()
+        acked = 0
+        for _ in range(200):
+            big = [{**CONTROL, 'evidence': {'x': secrets.token_hex(8000)}}]
+            before, text = device.saved(), device.beat(controls=big, zip_=False)
+            answer = device.send(text)
+            if answer.status != 200:
+                break
+            acked = device.verified(answer.body.decode(), 'ack')['acked']
+        assert (answer.status, answer.problem_name) == (507, 'store-full'), answer.body
+        assert int(answer.retry) > 0 and 'disk' in answer.problem['title']
+        assert acked > 10
+        assert [r['seq'] for r in collector.chain(device.uuid)] == list(range(1, acked + 1))
+        assert 'disk is full' in collector.log.read_text()
+        # Room again: the same heartbeat is taken, nothing was lost in between.
+        subprocess.run(['mount', '-o', 'remount,size=32m', small_disk], check=True)
+        ack = device.ack(text)
+        assert (ack['acked'], ack['head']) == (acked + 1, sha256_b64(text))
+        assert [r['seq'] for r in collector.chain(device.uuid)] == list(range(1, acked + 2))
+        assert collector.wrong_counts() == {}
+        assert collector.stop() == 0
+    finally:
+        collector.kill()

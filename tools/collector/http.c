@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/collector/http.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -602,17 +603,13 @@ static void name_peer(const struct sockaddr *address, char out[HTTP_PEER_SIZE])
 		(void)inet_ntop(address->sa_family, bytes, out, HTTP_PEER_SIZE);
 }
 
-static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *address,
-		      int address_len, void *arg)
+static void take_socket(struct http_listener *listener, int fd, const struct sockaddr *address)
 {
-	struct http_listener *listener = arg;
 	struct http *http = listener->http;
 	uint32_t bucket = bucket_of(address);
 	struct http_conn *conn;
 	int one = 1;
 
-	(void)evl;
-	(void)address_len;
 	stats_add(http->stats, connections);
 	if ((http->count >= http->limits.max_connections && !make_room(http, -1)) ||
 	    (http->strangers[bucket] >= http->limits.max_strangers &&
@@ -646,6 +643,14 @@ static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct soc
 	bufferevent_setcb(conn->bev, on_read, on_written, on_event, conn);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, READ_AT_REST);
 	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+}
+
+static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *address,
+		      int address_len, void *arg)
+{
+	(void)evl;
+	(void)address_len;
+	take_socket(arg, fd, address);
 }
 
 static void on_accept_error(struct evconnlistener *evl, void *arg)
@@ -707,6 +712,16 @@ int http_listen(struct http *http, int fd, struct tls *tls, const struct http_ro
 	evconnlistener_set_error_cb(l->listener, on_accept_error);
 	http->listener_count++;
 	return 0;
+}
+
+void http_take(struct http *http, int fd, const struct http_route *routes)
+{
+	struct http_listener *l = &http->listeners[http->listener_count++];
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	assert(http->listener_count < LISTENERS);
+	*l = (struct http_listener){.http = http, .routes = routes};
+	take_socket(l, fd, &nobody);
 }
 
 void http_set_tls(struct http *http, struct tls *tls)

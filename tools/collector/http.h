@@ -65,6 +65,8 @@ void http_free(struct http *http); /* closes what is open */
 /* Takes connections from a listening socket, which it owns.  'tls' NULL: in the clear. */
 int http_listen(struct http *http, int fd, struct tls *tls, const struct http_route *routes,
 		struct err *err);
+/* Serves one socket that is connected already, in the clear: for tests. */
+void http_take(struct http *http, int fd, const struct http_route *routes);
 void http_set_tls(struct http *http, struct tls *tls); /* for all listeners that have one */
 void http_set_limits(struct http *http, const struct http_limits *limits);
 /* Takes no more connections; what is at rest is closed soon, what is being answered is answered. */
