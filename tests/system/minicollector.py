@@ -171,6 +171,7 @@ class Device:
         self.keys = {key.thumbprint(): key}
         self.root = root
         self.branches = []  # {'seq', 'head'}
+        self.known = {}     # what a delta leaves out is as it was told
 
 
 class MiniCollector:
@@ -292,6 +293,8 @@ class MiniCollector:
             if not device:
                 return self.problem(403, 'device-unknown', 'this device is not known')
             payload = open_jws(line, device.keys[kid], 'heartbeat')
+            for name in ('device', 'boot', 'agent', 'policy', 'exceptions', 'keys'):
+                payload.setdefault(name, device.known.get(name))
             why = self.refuse(payload) if self.refuse else None
             if why:
                 refused.append({'i': i, 'seq': payload['seq'], 'hash': sha256_b64(line), 'why': why})
@@ -310,6 +313,7 @@ class MiniCollector:
             device.branches.append(branch)
         branch.update(seq=payload['seq'], head=hash_)
         branch['all'].append(hash_)
+        device.known.update(payload)
         self.heartbeats[hash_] = payload
         self.order.append(payload)
         if payload.get('next'):
