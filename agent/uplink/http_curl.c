@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define CONNECT_MAX_MS 20000L
+#define TIMEOUT_MAX_MS 600000L
 #define RETRY_MAX_S 3600
 
 struct transfer {
@@ -85,7 +86,9 @@ static CURLcode take_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 static int set_up(struct transfer *t, const struct uplink_request *request)
 {
 	CURL *c = t->curl;
-	long timeout = (long)request->timeout_ms;
+	/* To curl 0 is no limit at all: nothing asks for that. */
+	bool bounded = request->timeout_ms > 0 && request->timeout_ms < TIMEOUT_MAX_MS;
+	long timeout = bounded ? (long)request->timeout_ms : TIMEOUT_MAX_MS;
 	long connect = timeout < CONNECT_MAX_MS ? timeout : CONNECT_MAX_MS;
 	bool ok = true;
 
@@ -116,6 +119,10 @@ static int set_up(struct transfer *t, const struct uplink_request *request)
 	ok &= !curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	ok &= !curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, take_ssl_ctx);
 	ok &= !curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &t->tls);
+	/* Or curl fails where there is no store (a small system), though nobody would ask it. */
+	if (!request->trust_system)
+		ok &= !curl_easy_setopt(c, CURLOPT_CAINFO, NULL) &&
+		      !curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
 	ok &= !curl_easy_setopt(c, CURLOPT_PROXYAUTH, (long)CURLAUTH_ANY);
 	if (request->proxy[0])
 		ok &= !curl_easy_setopt(c, CURLOPT_PROXY, request->proxy);
