@@ -19,7 +19,8 @@
 
 #define STATUS_MAX (512 * 1024)
 
-/* Controls whose evidence may hold names of accounts: their sentences go without. */
+/* Controls whose evidence may hold names of accounts: their sentences say how many instead, for the
+ * file is everyone's to read. */
 static bool names_people(enum control_id id)
 {
 	switch (id) {
@@ -31,26 +32,103 @@ static bool names_people(enum control_id id)
 	}
 }
 
-static void write_sentences(enum control_id id, const struct state_control *c, struct jsonw *w)
+/* What evidence of such a control may be shown to everyone: no member but these may be text. */
+static bool is_open(const char *member)
 {
-	/* What could not be found out names files and programs, nobody's account. */
-	bool open = !names_people(id) || strcmp(c->why, "cannot-tell") == 0;
-	const char *evidence = c->evidence && open ? c->evidence : "{}";
-	struct buf wrong, todo;
+	static const char *const members[] = {"checked_by", "classes_missing", "directory",
+					      "manager",    "message",         "shared"};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (strcmp(members[i], member) == 0)
+			return true;
+	return false;
+}
+
+static void write_text(struct jsonw *w, const char *name, const struct json *value, bool open)
+{
+	const char *text = json_string(value);
+
+	if (text && open)
+		jsonw_string(w, name, text);
+}
+
+/* Of a list of names only how many there are: "Administrators ...: 2." */
+static void write_list(struct jsonw *w, const struct json *list, bool open)
+{
+	int64_t count = 0;
+
+	if (open)
+		jsonw_array(w, json_name(list));
+	for (const struct json *item = json_first(list); item; item = json_next(item), count++)
+		write_text(w, NULL, item, open);
+	if (open)
+		jsonw_array_end(w);
+	else
+		jsonw_int(w, json_name(list), count);
+}
+
+static void write_without_names(const struct json *evidence, struct jsonw *w)
+{
+	double number;
+	bool flag;
+
+	jsonw_object(w, NULL);
+	for (const struct json *m = json_first(evidence); m; m = json_next(m)) {
+		if (json_is_array(m))
+			write_list(w, m, is_open(json_name(m)));
+		else if (json_number(m, &number))
+			jsonw_int(w, json_name(m), (int64_t)number);
+		else if (json_bool(m, &flag))
+			jsonw_bool(w, json_name(m), flag);
+		else
+			write_text(w, json_name(m), m, is_open(json_name(m)));
+	}
+	jsonw_object_end(w);
+}
+
+/* Replaces '*root' by what everyone may see of it; NULL when that cannot be made. */
+static void leave_names_out(struct json **root)
+{
+	struct json *public = NULL;
+	struct jsonw w;
+	struct buf out;
+	struct err err;
+
+	buf_init(&out, STATUS_MAX);
+	jsonw_init(&w, &out);
+	write_without_names(*root, &w);
+	if (buf_check(&out, &err) < 0 || json_parse(out.data, out.len, &public, &err) < 0)
+	public = NULL;
+	buf_clear(&out);
+	json_free(*root);
+	*root = public;
+}
+
+void status_sentences(enum control_id id, const char *why, const char *evidence, struct buf *wrong,
+		      struct buf *todo)
+{
 	struct json *root = NULL;
 	struct err err;
 
+	if (!evidence || json_parse(evidence, strlen(evidence), &root, &err) < 0)
+		root = NULL; /* the sentences then stand without what was measured */
+	if (root && names_people(id))
+		leave_names_out(&root);
+	reason_wrong(id, why, root, wrong);
+	reason_todo(id, why, root, todo);
+	json_free(root);
+}
+
+static void write_sentences(enum control_id id, const struct state_control *c, struct jsonw *w)
+{
+	struct buf wrong, todo;
+
 	buf_init(&wrong, 4096);
 	buf_init(&todo, 4096);
-	if (json_parse(evidence, strlen(evidence), &root, &err) < 0)
-		root = NULL; /* the sentences then stand without what was measured */
-	if (c->verdict != VERDICT_PASS || c->due_at) {
-		reason_wrong(id, c->why, root, &wrong);
-		reason_todo(id, c->why, root, &todo);
-	}
+	if (c->verdict != VERDICT_PASS || c->due_at)
+		status_sentences(id, c->why, c->evidence, &wrong, &todo);
 	jsonw_string(w, "wrong", buf_text(&wrong));
 	jsonw_string(w, "todo", buf_text(&todo));
-	json_free(root);
 	buf_clear(&wrong);
 	buf_clear(&todo);
 }

@@ -37,7 +37,7 @@ const struct reason reason_end_of_day[] = {
 };
 
 const struct reason reason_accounts[] = {
-	{"auto-login", "{auto_login} is logged in automatically, without a password.",
+	{"auto-login", "Logged in automatically, without a password: {auto_login}.",
 	 "Switch automatic log-in off in the settings of {manager}."},
 	{"guest", "Guest sessions are allowed by {manager}.",
 	 "Switch guest sessions off in the settings of {manager}."},
@@ -61,7 +61,7 @@ const struct reason reason_accounts[] = {
 
 const struct reason reason_password_policy[] = {
 	{"too-short",
-	 "Passwords may have {min_length} characters; the policy asks for "
+	 "Passwords may be as short as {min_length} characters; the policy asks for "
 	 "{min_length_wanted}.",
 	 "Set minlen = {min_length_wanted} in /etc/security/pwquality.conf."},
 	{"no-quality-check", "New passwords are not checked for strength.",
@@ -80,7 +80,7 @@ const struct reason reason_password_policy[] = {
 	 "Set deny = {guesses_max} in /etc/security/faillock.conf."},
 	{"no-guess-limit", "A password may be guessed any number of times.",
 	 "Switch pam_faillock on with deny = {guesses_max}."},
-	{"weak-hash", "Passwords of {weak_accounts} are stored in an outdated form.",
+	{"weak-hash", "Passwords stored in an outdated, easily guessed form: {weak_accounts}.",
 	 "Ask them to change their password: the new one is stored well."},
 	{"domain-accounts",
 	 "People log in with accounts of {directory}: their passwords are "
