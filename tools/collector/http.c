@@ -170,6 +170,18 @@ static const char *reason_phrase(int status)
 	}
 }
 
+/* The reply is out.  What may have come behind the request is looked at from the event loop, not
+ * from inside whoever replied. */
+static void await_next(struct http_conn *conn)
+{
+	conn->state = CONN_REST;
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, READ_AT_REST);
+	move_to(conn, &conn->http->rest);
+	if (evbuffer_get_length(bufferevent_get_input(conn->bev)))
+		bufferevent_trigger(conn->bev, EV_READ,
+				    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
 void http_reply(struct http_conn *conn, const struct http_reply *reply)
 {
 	bool head_only = conn->head.method && strcmp(conn->head.method, "HEAD") == 0;
@@ -196,8 +208,14 @@ void http_reply(struct http_conn *conn, const struct http_reply *reply)
 		stats_add(conn->http->stats, requests_busy);
 	drop_request(conn);
 	/* One write, so one TLS record and one packet.  Without memory the peer gets no answer. */
-	if (out.failed || bufferevent_write(conn->bev, out.data, out.len) != 0)
+	if (out.failed) {
 		conn->keep_alive = false;
+	} else if (conn->keep_alive && conn->listener->tls &&
+		   tls_write(conn->bev, out.data, out.len)) {
+		await_next(conn);
+	} else if (bufferevent_write(conn->bev, out.data, out.len) != 0) {
+		conn->keep_alive = false;
+	}
 	buf_clear(&out);
 }
 
@@ -464,10 +482,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 			conn_close(conn);
 		return;
 	}
-	conn->state = CONN_REST;
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, READ_AT_REST);
-	move_to(conn, &conn->http->rest);
-	advance(conn);
+	await_next(conn);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

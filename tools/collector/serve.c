@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/collector/serve.h"
 
-#include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -387,6 +386,10 @@ int serve_run(const struct serve_config *config, struct err *err)
 
 	if (!s)
 		return err_set(err, ERR_NOMEM, "no memory to serve");
+	/* TLS takes and gives back 16 KiB for each record: without this glibc would return them to
+	 * the kernel each time, and fault them in again. */
+	(void)mallopt(M_TOP_PAD, 1 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of its write */
 	s->config_path = config->config_path;
 	s->shared.config = config->config;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -38,6 +39,8 @@ static int set_up(SSL_CTX *ctx, const char *certificate, const char *key, struct
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* Ten thousand idle connections must not hold 34 KiB each. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* No read-ahead: libevent asks SSL_pending(), which does not count a record that was read but
+	 * not looked at, and would wait for ever for what is here. */
 	if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
 	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1)
 		return fail(err, "set up TLS");
@@ -103,6 +106,17 @@ struct bufferevent *tls_accept(struct tls *tls, struct event_base *base, int fd)
 	}
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;
+}
+
+bool tls_write(struct bufferevent *bev, const void *data, size_t len)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	bool sent = ssl && evbuffer_get_length(bufferevent_get_output(bev)) == 0 &&
+		    SSL_write(ssl, data, (int)len) == (int)len;
+
+	/* What would block is written again, from the buffer: the same bytes, as OpenSSL wants. */
+	ERR_clear_error();
+	return sent;
 }
 
 void tls_goodbye(struct bufferevent *bev)
