@@ -13,9 +13,12 @@
 #include "platform/linux/dpkg.h"
 #include "platform/linux/fact.h"
 #include "platform/linux/look.h"
+#include "platform/os.h"
 
 #define RPM_DB_A "/var/lib/rpm"
 #define RPM_DB_B "/usr/lib/sysimage/rpm"
+#define RPM_ANSWER_MAX (64u * 1024)
+#define RPM_TIMEOUT_MS 30000
 
 const char *plat_package_kind_name(enum plat_package_kind kind)
 {
@@ -198,13 +201,53 @@ int plat_software(const char *cache_dir, struct plat_software *out, struct err *
 	return 0;
 }
 
+/* rpm answers 1 both for "not installed" and for a database that it cannot read, and then says "not
+ * installed" as well: what it wrote to its error output tells the two apart. */
+int software_read_rpm_query(const char *name, int status, const char *said, const char *trouble,
+			    char version[96], struct err *err)
+{
+	char first[128];
+
+	if (status == 0 && *said && *said != '\n') {
+		text_clean(version, 96, said, strcspn(said, "\n"));
+		return 0;
+	}
+	if (status == 1 && strstr(said, "is not installed") && !strstr(trouble, "error:"))
+		return err_set(err, ERR_NOTFOUND, "package '%.100s' is not installed", name);
+	if (!*trouble)
+		trouble = said;
+	text_clean(first, sizeof(first), trouble, strcspn(trouble, "\n"));
+	return err_set(err, ERR_IO, "rpm could not say whether '%.60s' is installed (exit %d): %s",
+		       name, status, *first ? first : "no answer");
+}
+
+static int rpm_find(const char *name, char version[96], struct err *err)
+{
+	const char *argv[] = {"rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}\n", "--", name, NULL};
+	struct plat_command command = {
+		.argv = argv, .output_max = RPM_ANSWER_MAX, .timeout_ms = RPM_TIMEOUT_MS};
+	struct buf said, trouble;
+	int status, ret;
+
+	if (!fact_live())
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'rpm' is not run on a tree that is only read");
+	buf_init(&said, 0);
+	buf_init(&trouble, 0);
+	ret = plat_run(&command, &said, &trouble, &status, err);
+	if (ret == 0)
+		ret = software_read_rpm_query(name, status, buf_text(&said), buf_text(&trouble),
+					      version, err);
+	else if (err->code == ERR_NOTFOUND) /* rpm itself: that says nothing of the package */
+		err->code = ERR_UNSUPPORTED;
+	buf_clear(&said);
+	buf_clear(&trouble);
+	return ret;
+}
+
 int plat_package_find(const char *name, char version[96], struct err *err)
 {
-	const char *argv[] = {"rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}\n", name, NULL};
 	struct dpkg_package package;
-	struct buf text;
-	struct err why;
-	int ret = -1;
 
 	if (dpkg_present()) {
 		if (dpkg_find(name, &package, err) < 0)
@@ -215,15 +258,5 @@ int plat_package_find(const char *name, char version[96], struct err *err)
 	if (!fact_is_dir(RPM_DB_A) && !fact_is_dir(RPM_DB_B))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "this system's packages are neither dpkg's nor rpm's");
-	buf_init(&text, 0);
-	if (*name != '-' && apt_run(argv, 30, &text, &why) == 0) {
-		text_clean(version, 96, buf_text(&text), strcspn(buf_text(&text), "\n"));
-		ret = 0;
-	} else {
-		/* rpm answers 1 for "not installed"; that it could not be run shows elsewhere. */
-		err_set(err, fact_live() ? ERR_NOTFOUND : ERR_UNSUPPORTED,
-			"package '%.100s' is not installed", name);
-	}
-	buf_clear(&text);
-	return ret;
+	return rpm_find(name, version, err);
 }

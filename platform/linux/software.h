@@ -22,6 +22,9 @@ int software_homes(struct plat_software *out, struct err *err);
 
 /* "rpm -qa" with our own format: name, version, licence and vendor, tabs between. */
 int software_read_rpm(char *text, struct plat_software *out, struct err *err);
+/* "rpm -q" for one package: ERR_NOTFOUND only when rpm could read its database and says so. */
+int software_read_rpm_query(const char *name, int status, const char *said, const char *trouble,
+			    char version[96], struct err *err);
 /* "snap list": a table whose columns are Name Version Rev Tracking Publisher Notes. */
 int software_read_snap(char *text, struct plat_software *out, struct err *err);
 

@@ -232,6 +232,43 @@ static void more_detections_than_fit_are_told_the_next_time(void **state)
 	buf_clear(&position);
 }
 
+static void rpm_that_cannot_look_does_not_mean_not_installed(void **state)
+{
+	char version[96] = "";
+
+	(void)state;
+	assert_works(software_read_rpm_query("bash", 0, "5.2.26-3.fc40\n", "", version, &err));
+	assert_string_equal(version, "5.2.26-3.fc40");
+	assert_fails(software_read_rpm_query("nano", 1, "package nano is not installed\n", "",
+					     version, &err),
+		     ERR_NOTFOUND, "package 'nano' is not installed");
+	/* A damaged database: rpm says both. */
+	assert_fails(
+		software_read_rpm_query("bash", 1, "package bash is not installed\n",
+					"error: cannot open Packages database in /var/lib/rpm\n",
+					version, &err),
+		ERR_IO,
+		"rpm could not say whether 'bash' is installed (exit 1): error: cannot open "
+		"Packages database in /var/lib/rpm");
+	assert_fails(software_read_rpm_query("bash", 137, "", "", version, &err), ERR_IO,
+		     "rpm could not say whether 'bash' is installed (exit 137): no answer");
+	assert_fails(software_read_rpm_query("bash", 0, "\n", "", version, &err), ERR_IO,
+		     "rpm could not say whether 'bash' is installed (exit 0): no answer");
+	assert_string_equal(version, "5.2.26-3.fc40");
+}
+
+static void a_tree_of_rpm_that_is_only_read_is_not_asked(void **state)
+{
+	char version[96];
+
+	(void)state;
+	shell("rm -rf '%s%s'", "/var/lib/dpkg");
+	put("/var/lib/rpm/rpmdb.sqlite", "");
+	assert_fails(plat_package_find("bash", version, &err), ERR_UNSUPPORTED,
+		     "'rpm' is not run on a tree that is only read");
+	shell("rm -rf '%s%s'", "/var/lib/rpm");
+}
+
 static void reads_a_sample_of_mdatp_health(void **state)
 {
 	/* After the vendor's documentation: not seen on a real machine. */
@@ -393,6 +430,8 @@ int main(void)
 		cmocka_unit_test(reads_detections_of_clamd_and_clamonacc),
 		cmocka_unit_test(tells_each_detection_once_also_when_the_log_was_turned_over),
 		cmocka_unit_test(more_detections_than_fit_are_told_the_next_time),
+		cmocka_unit_test(rpm_that_cannot_look_does_not_mean_not_installed),
+		cmocka_unit_test(a_tree_of_rpm_that_is_only_read_is_not_asked),
 		cmocka_unit_test(reads_a_sample_of_mdatp_health),
 		cmocka_unit_test(names_licences_of_both_kinds_of_copyright_file),
 		cmocka_unit_test(lists_packages_of_rpm_and_snap_from_their_output),
