@@ -109,6 +109,7 @@ CREATE TABLE device (
 	state_seq INTEGER NOT NULL DEFAULT 0,
 	state_hash BLOB,
 	state_branch INTEGER NOT NULL DEFAULT 0,
+	branches INTEGER NOT NULL DEFAULT 0,      -- rows in 'branch'
 	state_partial INTEGER NOT NULL DEFAULT 1, -- a delta came over a base we do not have: full asked
 	-- as counted in 'counter'; NULL: counted nowhere
 	presence INTEGER,
@@ -129,7 +130,8 @@ CREATE TABLE device_key (
 	since INTEGER NOT NULL);
 CREATE INDEX device_key_device ON device_key (device);
 
--- Ends of a device's chain: one, unless it was cloned, rewound or lost something.
+-- Ends of a device's chain: one, unless it was cloned, rewound or lost something.  The row that is
+-- device.state_branch lags behind: its head is device.state_seq and state_hash once there is one.
 CREATE TABLE branch (
 	device INTEGER NOT NULL REFERENCES device (id),
 	n INTEGER NOT NULL,

@@ -93,6 +93,9 @@ int sq_control_id(struct sq *sq, const char *name, int *out, struct err *err);
 /* "" when there is none. */
 int sq_control_name(struct sq *sq, int id, char out[32], struct err *err);
 
+/* Brings device.branches in line with the rows of 'branch'. */
+int sq_count_branches(struct sq *sq, int64_t device, struct err *err);
+
 /* One observation of the collector's own. */
 int sq_event(struct sq *sq, int64_t device, int64_t at, const char *type, const char *data,
 	     struct err *err);

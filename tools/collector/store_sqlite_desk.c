@@ -330,10 +330,15 @@ static int branches(struct store *store, int64_t device,
 		    void *ctx, struct err *err)
 {
 	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st = sq_stmt(sq,
-				   "SELECT n, kind, from_seq, seq, advanced_at, hash FROM branch "
-				   "WHERE device = ? ORDER BY n",
-				   err);
+	sqlite3_stmt *st =
+		sq_stmt(sq,
+			"SELECT b.n, b.kind, b.from_seq, iif(here, d.state_seq, b.seq), "
+			"iif(here, d.last_seen, b.advanced_at), "
+			"iif(here, d.state_hash, b.hash) FROM (SELECT *, n = (SELECT "
+			"state_branch FROM device WHERE id = ?1 AND state_seq > 0) AS here "
+			"FROM branch WHERE device = ?1) b JOIN device d ON d.id = ?1 "
+			"ORDER BY b.n",
+			err);
 	struct store_branch_row b;
 	int row = -1;
 

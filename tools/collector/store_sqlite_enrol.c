@@ -252,7 +252,10 @@ static int put_beginning(struct work *w, struct err *err)
 
 	(void)text_b64url_decode(w->in->request_hash, strlen(w->in->request_hash), hash,
 				 sizeof(hash), &len); /* our own hash */
-	st = sq_stmt(w->sq, "DELETE FROM branch WHERE device = ? AND seq = 0", err);
+	st = sq_stmt(w->sq,
+		     "DELETE FROM branch WHERE device = ?1 AND seq = 0 AND n <> "
+		     "(SELECT state_branch FROM device WHERE id = ?1)",
+		     err);
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, w->device);
@@ -270,7 +273,7 @@ static int put_beginning(struct work *w, struct err *err)
 	sq_bind_blob(st, 3, hash, sizeof(hash));
 	sq_bind_int(st, 4, w->in->now);
 	sq_bind_int(st, 5, LINEAGE_MAX);
-	return sq_run(w->sq, st, err);
+	return sq_run(w->sq, st, err) < 0 ? -1 : sq_count_branches(w->sq, w->device, err);
 }
 
 static int use_code(struct work *w, struct err *err)

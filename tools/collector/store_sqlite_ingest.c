@@ -27,6 +27,10 @@ struct before {
 	int64_t group_policy, exceptions_serial;
 	int64_t presence, standing; /* as counted; -1: not */
 	int not_seen_days;
+	unsigned branches;
+	unsigned state_branch; /* and its head: what its row in 'branch' lags behind */
+	int64_t state_seq;
+	uint8_t state_hash[CRYPTO_HASH_SIZE];
 	char boot[UUID_LEN + 1], boot_before[UUID_LEN + 1];
 };
 
@@ -38,6 +42,7 @@ struct work {
 	struct lineage_heartbeat heartbeat;
 	struct lineage_step step;
 	int64_t key_since;
+	bool only_branch; /* see only_branch() */
 	/* what the controls come to */
 	enum standing worst;
 	int64_t next;
@@ -46,16 +51,16 @@ struct work {
 static int load_before(struct work *w, struct err *err)
 {
 	struct before *b = &w->before;
-	sqlite3_stmt *st =
-		sq_stmt(w->sq,
-			"SELECT d.status, d.school, d.grp, d.room, d.last_seen, d.skew_s, "
-			"d.policy_serial, d.forked_at, d.next_change, d.presence, d.standing, "
-			"d.boot, d.boot_before, d.state_branch, d.state_seq, d.state_hash, "
-			"d.state_partial, s.not_seen_days, g.policy, x.serial, k.role, k.since "
-			"FROM device_key k JOIN device d ON d.id = k.device "
-			"JOIN school s ON s.id = d.school JOIN grp g ON g.id = d.grp "
-			"LEFT JOIN exception_document x ON x.device = d.id WHERE k.id = ?",
-			err);
+	sqlite3_stmt *st = sq_stmt(
+		w->sq,
+		"SELECT d.status, d.school, d.grp, d.room, d.last_seen, d.skew_s, "
+		"d.policy_serial, d.forked_at, d.next_change, d.presence, d.standing, "
+		"d.boot, d.boot_before, d.state_branch, d.state_seq, d.state_hash, "
+		"d.state_partial, s.not_seen_days, g.policy, x.serial, k.role, k.since, d.branches "
+		"FROM device_key k JOIN device d ON d.id = k.device "
+		"JOIN school s ON s.id = d.school JOIN grp g ON g.id = d.grp "
+		"LEFT JOIN exception_document x ON x.device = d.id WHERE k.id = ?",
+		err);
 	int row;
 
 	if (!st)
@@ -85,9 +90,32 @@ static int load_before(struct work *w, struct err *err)
 	b->group_policy = sq_int(st, 18);
 	b->exceptions_serial = sq_int(st, 19);
 	b->role = (enum store_key_role)sq_int(st, 20);
+	b->branches = (unsigned)sq_int(st, 22);
+	b->state_branch = w->lineage.state_branch;
+	b->state_seq = w->lineage.state_seq;
+	memcpy(b->state_hash, w->lineage.state_hash, CRYPTO_HASH_SIZE);
 	w->key_since = sq_int(st, 21);
 	sqlite3_reset(st);
 	return 0;
+}
+
+/* The usual device has one branch, whose head its row holds: 'branch' is neither read nor written.
+ */
+static bool only_branch(struct work *w)
+{
+	const struct before *b = &w->before;
+	struct lineage *l = &w->lineage;
+
+	if (b->branches != 1 || !b->state_seq)
+		return false;
+	l->count = 1;
+	l->branches[0] = (struct lineage_branch){
+		.n = b->state_branch, .seq = b->state_seq, .advanced_at = b->last_seen};
+	memcpy(l->branches[0].hash, b->state_hash, CRYPTO_HASH_SIZE);
+	if (lineage_goes_on(l, &w->heartbeat))
+		return true;
+	l->count = 0;
+	return false;
 }
 
 static int load_lineage(struct work *w, struct err *err)
@@ -114,6 +142,11 @@ static int load_lineage(struct work *w, struct err *err)
 		b->seq = sq_int(st, 4);
 		sq_blob(st, 5, b->hash, CRYPTO_HASH_SIZE);
 		b->advanced_at = sq_int(st, 6);
+		if (b->n == w->before.state_branch && w->before.state_seq) {
+			b->seq = w->before.state_seq;
+			b->advanced_at = w->before.last_seen;
+			memcpy(b->hash, w->before.state_hash, CRYPTO_HASH_SIZE);
+		}
 		l->count++;
 	}
 	sqlite3_reset(st);
@@ -203,32 +236,19 @@ static int put_row(struct work *w, struct err *err)
 	return sq_run(w->sq, st, err);
 }
 
-static int put_branch(struct work *w, struct err *err)
+static int put_branch_row(struct work *w, const struct lineage_branch *b, bool fresh,
+			  struct err *err)
 {
-	const struct lineage_branch *b = &w->step.branch;
-	sqlite3_stmt *st;
+	sqlite3_stmt *st =
+		fresh ? sq_stmt(w->sq,
+				"INSERT INTO branch (device, n, seq, hash, advanced_at, kind, "
+				"from_seq, from_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+				err)
+		      : sq_stmt(w->sq,
+				"UPDATE branch SET seq = ?3, hash = ?4, advanced_at = ?5 "
+				"WHERE device = ?1 AND n = ?2",
+				err);
 
-	for (unsigned i = 0; i < w->step.drop_count; i++) {
-		st = sq_stmt(w->sq, "DELETE FROM branch WHERE device = ? AND n = ?", err);
-		if (!st)
-			return -1;
-		sq_bind_int(st, 1, w->in->key->device_id);
-		sq_bind_int(st, 2, w->step.drop[i]);
-		if (sq_run(w->sq, st, err) < 0)
-			return -1;
-	}
-	if (w->step.kind == LINEAGE_ADVANCE) {
-		st = sq_stmt(w->sq,
-			     "UPDATE branch SET seq = ?3, hash = ?4, advanced_at = ?5 "
-			     "WHERE device = ?1 AND n = ?2",
-			     err);
-	} else {
-		st = sq_stmt(
-			w->sq,
-			"INSERT INTO branch (device, n, seq, hash, advanced_at, kind, from_seq, "
-			"from_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-			err);
-	}
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, w->in->key->device_id);
@@ -236,12 +256,63 @@ static int put_branch(struct work *w, struct err *err)
 	sq_bind_int(st, 3, b->seq);
 	sq_bind_blob(st, 4, b->hash, CRYPTO_HASH_SIZE);
 	sq_bind_int(st, 5, b->advanced_at);
-	if (w->step.kind != LINEAGE_ADVANCE) {
+	if (fresh) {
 		sq_bind_int(st, 6, b->kind);
 		sq_bind_int(st, 7, b->from_seq);
 		sq_bind_blob(st, 8, b->from_hash, CRYPTO_HASH_SIZE);
 	}
 	return sq_run(w->sq, st, err);
+}
+
+/* What is not the device's only branch going on: all rows are brought up to date. */
+static int put_branches(struct work *w, struct err *err)
+{
+	int64_t device = w->in->key->device_id;
+	sqlite3_stmt *st;
+
+	for (unsigned i = 0; i < w->step.drop_count; i++) {
+		st = sq_stmt(w->sq, "DELETE FROM branch WHERE device = ? AND n = ?", err);
+		if (!st)
+			return -1;
+		sq_bind_int(st, 1, device);
+		sq_bind_int(st, 2, w->step.drop[i]);
+		if (sq_run(w->sq, st, err) < 0)
+			return -1;
+	}
+	for (unsigned i = 0; i < w->lineage.count; i++) {
+		const struct lineage_branch *b = &w->lineage.branches[i];
+		bool fresh = w->step.kind == LINEAGE_OPEN && b->n == w->step.branch.n;
+
+		if (put_branch_row(w, b, fresh, err) < 0)
+			return -1;
+	}
+	/* A gap that was closed may have moved the state to the branch that closed it. */
+	st = sq_stmt(w->sq, "UPDATE device SET state_branch = ? WHERE id = ?", err);
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, w->lineage.state_branch);
+	sq_bind_int(st, 2, device);
+	return sq_run(w->sq, st, err) < 0 ? -1 : sq_count_branches(w->sq, device, err);
+}
+
+static int put_branch(struct work *w, struct err *err)
+{
+	if (w->only_branch)
+		return 0;
+	return put_branches(w, err);
+}
+
+int sq_count_branches(struct sq *sq, int64_t device, struct err *err)
+{
+	sqlite3_stmt *st = sq_stmt(sq,
+				   "UPDATE device SET branches = "
+				   "(SELECT count(*) FROM branch WHERE device = ?1) WHERE id = ?1",
+				   err);
+
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, device);
+	return sq_run(sq, st, err);
 }
 
 /* --- keys --- */
@@ -732,9 +803,12 @@ int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 	struct store_placed placed = {.device_id = in->key->device_id};
 	int found = 0;
 
-	if (load_before(&w, err) < 0 || load_lineage(&w, err) < 0)
+	if (load_before(&w, err) < 0)
 		return -1;
 	prepare(&w);
+	w.only_branch = only_branch(&w);
+	if (!w.only_branch && load_lineage(&w, err) < 0)
+		return -1;
 	placed.status = w.before.status;
 	placed.policy_serial = w.before.group_policy;
 	placed.exceptions_serial = w.before.exceptions_serial;
