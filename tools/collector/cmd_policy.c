@@ -359,6 +359,12 @@ static int publish_plain(struct admin *admin, const struct options *options, con
 		if (before < i)
 			continue; /* done with the first of its chain */
 		keys = identity_keys(admin->identity, chain);
+		if (options_has(options, "all") && keys && keys->host[0] &&
+		    !keys_policy_key(keys, kid)) {
+			printf("left out: %s, which was handed over to %s\n",
+			       targets->items[i].name, keys->host);
+			continue;
+		}
 		if (!keys || !keys_policy_key(keys, kid)) {
 			admin_complain("the policy key is not in the key set that the devices of "
 				       "%s pinned",
