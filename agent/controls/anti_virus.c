@@ -298,34 +298,52 @@ static bool is_gone(const char *file)
 	return *file && plat_look(file, &looked, &err) < 0 && err.code == ERR_NOTFOUND;
 }
 
-/* Writes what still counts; returns how many. */
+/* A line of what is remembered; false when it is none. */
+static bool read_found(char *line, int64_t *out_at, char **out_signature, char **out_file)
+{
+	char *signature = strchr(line, '\t');
+	char *file = signature ? strchr(signature + 1, '\t') : NULL;
+
+	if (!file)
+		return false;
+	*signature++ = '\0';
+	*file++ = '\0';
+	*out_signature = signature;
+	*out_file = file;
+	return text_int(line, 0, INT64_MAX / 2, out_at) == 0;
+}
+
+/* Writes what still counts, which alone stays remembered; returns how many. */
 static unsigned write_detections(const struct control_input *input, struct jsonw *w)
 {
 	int64_t days = policy_number(input->policy, POLICY_ANTI_VIRUS_DETECTION_FAIL_DAYS), at;
 	const char *text = memory_text(input->memory, "anti-virus/found");
-	char line[FOUND_MAX + 1];
+	char line[FOUND_MAX + 1], *signature, *file;
 	unsigned count = 0;
+	struct buf kept;
 
+	buf_init(&kept, sizeof(line) + 256);
 	jsonw_array(w, "detections");
 	while (text && *text) {
 		size_t len = strcspn(text, "\n");
-		char *signature, *file;
 
 		(void)snprintf(line, sizeof(line), "%.*s", (int)len, text);
 		text += len + (text[len] == '\n');
-		signature = strchr(line, '\t');
-		file = signature ? strchr(signature + 1, '\t') : NULL;
-		if (!file)
+		if (!read_found(line, &at, &signature, &file))
 			continue;
-		*signature++ = '\0';
-		*file++ = '\0';
-		if (text_int(line, 0, INT64_MAX / 2, &at) < 0 || input->now - at > days * DAY_S ||
-		    is_gone(file))
+		/* Noted by a wrong clock: its days begin now, rather than never end. */
+		if (!memory_believes(input->memory, at))
+			at = input->now;
+		if (input->now - at > days * DAY_S || is_gone(file))
 			continue;
 		jsonw_string(w, NULL, signature);
+		buf_addf(&kept, "%" PRId64 "\t%s\t%s\n", at, signature, file);
 		count++;
 	}
 	jsonw_array_end(w);
+	if (!kept.failed && memory_text(input->memory, "anti-virus/found"))
+		memory_set_text(input->memory, "anti-virus/found", buf_text(&kept));
+	buf_clear(&kept);
 	return count;
 }
 

@@ -109,7 +109,9 @@ static void look_at_unit(struct look *look, const char *name, int64_t max_s)
 	}
 	/* systemd forgets at a restart; what was seen before is remembered. */
 	(void)snprintf(key, sizeof(key), "backup/unit/%.120s", name);
-	at = memory_number(look->input->memory, key, 0);
+	at = memory_time(look->input->memory, key);
+	if (runs.succeeded_at > look->input->now) /* by a clock that was ahead then */
+		runs.succeeded_at = look->input->now;
 	if (runs.succeeded_at > at) {
 		at = runs.succeeded_at;
 		memory_set_number(look->input->memory, key, at);

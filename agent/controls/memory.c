@@ -14,6 +14,7 @@
 #include "agent/base/json.h"
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
+#include "agent/base/version.h"
 
 #define NAME_MAX_LEN 240
 #define TEXT_MAX_LEN 1000
@@ -179,12 +180,27 @@ void memory_set_text(struct memory *memory, const char *name, const char *value)
 	entry->text = copy;
 }
 
+bool memory_believes(const struct memory *memory, int64_t time)
+{
+	return time <= memory->now && (time >= CARETAKER_MADE || memory->now < CARETAKER_MADE);
+}
+
+int64_t memory_time(struct memory *memory, const char *name)
+{
+	int64_t time = memory_number(memory, name, 0);
+
+	if (time && !memory_believes(memory, time)) {
+		time = memory->now;
+		memory_set_number(memory, name, time);
+	}
+	return time;
+}
+
 int64_t memory_first_seen(struct memory *memory, const char *name)
 {
-	/* A time in the future was written while the clock was wrong. */
-	int64_t seen = memory_number(memory, name, memory->now);
+	int64_t seen = memory_time(memory, name);
 
-	if (seen >= memory->now) {
+	if (!seen) {
 		seen = memory->now;
 		memory_set_number(memory, name, seen);
 	}
@@ -210,11 +226,10 @@ static int read_entry(struct memory *memory, const struct json *value, struct er
 		return -1;
 	if (big && text_int(big, INT64_MIN, INT64_MAX, &number) < 0)
 		return err_set(err, ERR_INVALID, "member 'big': expected a whole number");
-	/* A clock that ran ahead must not keep an entry for ever. */
-	if (at > memory->now)
+	/* A clock that ran ahead must not keep an entry for ever, nor one that stood in 1970 make
+	 * it old. */
+	if (memory->now >= CARETAKER_MADE && !memory_believes(memory, at))
 		at = memory->now;
-	if (memory->now - at > (int64_t)MEMORY_KEEP_DAYS * DAY_S)
-		return 0;
 	if (text)
 		memory_set_text(memory, name, text);
 	else
@@ -224,6 +239,20 @@ static int read_entry(struct memory *memory, const struct json *value, struct er
 		return err_set(err, ERR_NOMEM, "out of memory");
 	entry->touched_at = at;
 	return 0;
+}
+
+/* What was not asked for while others were.  The clock says nothing here: one that jumped, or a
+ * machine that lay in a cupboard, would make a memory forget itself. */
+static void prune(struct memory *memory)
+{
+	int64_t newest = 0;
+
+	for (size_t i = 0; i < memory->count; i++)
+		if (memory->entries[i].touched_at > newest)
+			newest = memory->entries[i].touched_at;
+	for (size_t i = memory->count; i-- > 0;)
+		if (newest - memory->entries[i].touched_at > (int64_t)MEMORY_KEEP_DAYS * DAY_S)
+			drop(memory, i);
 }
 
 static int read_entries(struct memory *memory, const struct json *root, struct err *err)
@@ -240,6 +269,7 @@ static int read_entries(struct memory *memory, const struct json *root, struct e
 	for (const struct json *value = json_first(entries); value; value = json_next(value))
 		if (read_entry(memory, value, err) < 0)
 			return err_wrap(err, "entry '%.60s'", json_name(value));
+	prune(memory);
 	return 0;
 }
 

@@ -161,7 +161,7 @@ static void judge_clock(const struct control_input *input, struct jsonw *w,
 		(void)snprintf(text, sizeof(text), "%lld", (long long)(last - now));
 		tell(result, "clock-back", "seconds", text);
 	}
-	if (!still_counts(input, memory_number(input->memory, "tamper/clock-back-at", 0)))
+	if (!still_counts(input, memory_time(input->memory, "tamper/clock-back-at")))
 		return;
 	jsonw_int(w, "back_s", memory_number(input->memory, "tamper/clock-back", 0));
 	control_say(result, VERDICT_FAIL, "clock-back");
@@ -205,7 +205,7 @@ static void judge_service(const struct control_input *input, const char *service
 	}
 	if (!memory_number(input->memory, ran, 0))
 		return; /* it never ran: nobody stopped it */
-	when = memory_number(input->memory, since, 0);
+	when = memory_time(input->memory, since);
 	if (!when) {
 		when = input->now;
 		memory_set_number(input->memory, since, when);

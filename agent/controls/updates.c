@@ -67,10 +67,14 @@ static struct dated date_of(const struct fixes *fixes, const struct plat_updates
 		return (struct dated){fix->released_at, "changelog"};
 	(void)snprintf(name, sizeof(name), "updates/%.110s/%.90s", fix->name, fix->candidate);
 	known = memory_text(input->memory, name);
+	/* Lists that are younger than the clock's time show that it is slow. */
+	if (updates->archive_at > now)
+		now = updates->archive_at;
 	if (known) {
 		archive = !strncmp(known, "archive ", 8);
-		/* A date in the future was noted while the clock was wrong. */
-		if (strchr(known, ' ') && text_int(strchr(known, ' ') + 1, 0, now, &at) == 0)
+		/* A date ahead, or of before we were made, was noted by a wrong clock. */
+		if (strchr(known, ' ') && text_int(strchr(known, ' ') + 1, 0, now, &at) == 0 &&
+		    (archive || at > input->now || memory_believes(input->memory, at)))
 			return (struct dated){at, archive ? "archive" : "first-seen"};
 	}
 	archive = fixes->archive_before && updates->archive_at > fixes->archive_before &&
@@ -277,7 +281,7 @@ static void judge_reboot(const struct control_input *input, struct jsonw *w,
 	jsonw_bool(w, "reboot_pending", reboot.pending == PLAT_YES);
 	if (reboot.pending == PLAT_NO)
 		return;
-	since = reboot.since && reboot.since <= input->now
+	since = reboot.since && memory_believes(input->memory, reboot.since)
 			? reboot.since
 			: memory_first_seen(input->memory, "updates/reboot-since");
 	jsonw_string(w, "reboot_why", reboot.why);

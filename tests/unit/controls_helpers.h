@@ -21,7 +21,7 @@ struct said {
 	char why[REASON_MAX];
 	int64_t due_at;
 	struct json *evidence;
-	char text[32768];   /* the evidence */
+	char text[32768]; /* the evidence */
 	char events[32768];
 	char wrong[512];
 };
@@ -29,10 +29,28 @@ struct said {
 static struct said said;
 static struct memory *remembered; /* one test's; forget() drops it */
 
+/* What exceptions allow in the next checked(); a test sets and drops it. */
+static const struct control_allowance *allowances;
+static size_t allowance_count;
+
 static inline void forget(void)
 {
 	memory_free(remembered);
 	remembered = NULL;
+}
+
+/* As caretaker-check does between runs: written, and read at the time of the next. */
+static inline void remember_again(int64_t now)
+{
+	struct memory *next = NULL;
+	struct buf kept;
+
+	buf_init(&kept, 0);
+	assert_works(memory_write(remembered, &kept, &err));
+	assert_works(memory_read(kept.data, kept.len, now, &next, &err));
+	buf_clear(&kept);
+	memory_free(remembered);
+	remembered = next;
 }
 
 static inline void check_words(enum control_id id)
@@ -59,16 +77,18 @@ static inline const struct said *checked(enum control_id id, const char *policy_
 	struct control_input input = {.now = now};
 	const struct control *control = control_find(id);
 	struct control_result result;
-	struct memory *next = NULL;
 	struct policy *policy;
-	struct buf kept;
 
 	assert_non_null(control);
 	assert_works(policy_parse("test.ini", policy_text, strlen(policy_text), &policy, &err));
-	if (!remembered)
+	if (remembered)
+		remember_again(now);
+	else
 		assert_works(memory_new(now, &remembered, &err));
 	input.policy = policy;
 	input.memory = remembered;
+	input.allowances = allowances;
+	input.allowance_count = allowance_count;
 	control_result_init(&result);
 	control_run(control, &input, &result);
 	json_free(said.evidence);
@@ -82,13 +102,6 @@ static inline const struct said *checked(enum control_id id, const char *policy_
 	check_words(id);
 	control_result_clear(&result);
 	policy_free(policy);
-	/* As caretaker-check does: written and read again between runs. */
-	buf_init(&kept, 0);
-	assert_works(memory_write(remembered, &kept, &err));
-	assert_works(memory_read(kept.data, kept.len, now, &next, &err));
-	buf_clear(&kept);
-	memory_free(remembered);
-	remembered = next;
 	return &said;
 }
 

@@ -194,6 +194,29 @@ static void a_detection_is_an_event_and_stands_until_the_file_is_gone(void **sta
 	assert_said(checked(CONTROL_ANTI_VIRUS, "", NOW + 7 * DAY), VERDICT_PASS, "ok");
 }
 
+static void a_detection_dated_2099_does_not_stand_for_ever(void **state)
+{
+	const struct plat_detection found = {
+		.product = "ClamAV", .file = "/x", .signature = "Eicar", .at = INT64_C(4070908800)};
+	const struct fake_file file = {"/x", "x", NOW - HOUR};
+	struct plat_av_product product = clam();
+
+	(void)state;
+	(void)with(&product, "");
+	fake_software.detections.err.code = ERR_NONE;
+	fake_software.detections.items = &found;
+	fake_software.detections.count = 1;
+	fake_software.detections.position = "7:100 ";
+	fake_software.files.err.code = ERR_NONE;
+	fake_software.files.items = &file;
+	fake_software.files.count = 1;
+	assert_said(checked(CONTROL_ANTI_VIRUS, "", NOW), VERDICT_FAIL, "virus-found");
+	fake_software.detections.count = 0;
+	assert_said(checked(CONTROL_ANTI_VIRUS, "", NOW + DAY), VERDICT_FAIL, "virus-found");
+	fake_software.antivirus.facts.products[0].signatures_at = NOW + 8 * DAY;
+	assert_said(checked(CONTROL_ANTI_VIRUS, "", NOW + 8 * DAY), VERDICT_PASS, "ok");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_untried_product_is_labelled),
 		cmocka_unit_test(the_best_of_several_products_counts),
 		cmocka_unit_test(a_detection_is_an_event_and_stands_until_the_file_is_gone),
+		cmocka_unit_test(a_detection_dated_2099_does_not_stand_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_all);

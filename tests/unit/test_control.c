@@ -166,8 +166,54 @@ static void forgets_what_was_not_asked_for_in_400_days(void **state)
 	memory = through_a_file(memory, NOW + 300 * DAY);
 	(void)memory_number(memory, "used", 0);
 	memory = through_a_file(memory, NOW + 401 * DAY);
+	assert_int_equal(memory_number(memory, "used", 0), 2);
+	memory = through_a_file(memory, NOW + 402 * DAY);
 	assert_int_equal(memory_number(memory, "old", 0), 0);
 	assert_int_equal(memory_number(memory, "used", 0), 2);
+	memory_free(memory);
+}
+
+/* Not even one that jumped to 2099, or fell back to 1970, for one run; nor years in a cupboard. */
+static void the_clock_alone_makes_nothing_forgotten(void **state)
+{
+	static const int64_t clocks[] = {INT64_C(4070908800), 1000, NOW + 1000 * DAY};
+	struct memory *memory;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(clocks); i++) {
+		assert_works(memory_new(NOW, &memory, &err));
+		memory_set_number(memory, "usb", 1);
+		memory_set_number(memory, "used", 2);
+		memory = through_a_file(memory, clocks[i]);
+		assert_int_equal(memory_number(memory, "used", 0), 2);
+		memory = through_a_file(memory, NOW + DAY);
+		assert_int_equal(memory_number(memory, "used", 0), 2);
+		memory = through_a_file(memory, NOW + 2 * DAY);
+		assert_int_equal(memory_number(memory, "usb", 0), 1);
+		memory_free(memory);
+	}
+}
+
+static void a_time_that_a_wrong_clock_noted_is_dated_anew(void **state)
+{
+	struct memory *memory;
+
+	(void)state;
+	assert_works(memory_new(NOW, &memory, &err));
+	memory_set_number(memory, "ahead", NOW + 1);
+	memory_set_number(memory, "1970", 12345);
+	memory_set_number(memory, "right", NOW - 5 * DAY);
+	assert_int_equal(memory_time(memory, "none"), 0);
+	assert_int_equal(memory_time(memory, "ahead"), NOW);
+	assert_int_equal(memory_time(memory, "1970"), NOW);
+	assert_int_equal(memory_time(memory, "right"), NOW - 5 * DAY);
+	memory = through_a_file(memory, NOW + DAY);
+	assert_int_equal(memory_time(memory, "1970"), NOW);
+	memory_free(memory);
+	/* While the clock itself is in 1970 there is nothing better. */
+	assert_works(memory_new(90000, &memory, &err));
+	memory_set_number(memory, "1970", 12345);
+	assert_int_equal(memory_time(memory, "1970"), 12345);
 	memory_free(memory);
 }
 
@@ -180,6 +226,8 @@ static void a_clock_that_ran_ahead_keeps_nothing_longer(void **state)
 	memory_set_number(memory, "ahead", 1);
 	memory = through_a_file(memory, NOW);
 	memory = through_a_file(memory, NOW + 401 * DAY);
+	memory_set_number(memory, "used", 1);
+	memory = through_a_file(memory, NOW + 402 * DAY);
 	assert_int_equal(memory_number(memory, "ahead", 0), 0);
 	memory_free(memory);
 }
@@ -234,6 +282,8 @@ int main(void)
 		cmocka_unit_test(first_seen_in_the_future_is_now),
 		cmocka_unit_test(forgets_what_was_not_asked_for_in_400_days),
 		cmocka_unit_test(a_clock_that_ran_ahead_keeps_nothing_longer),
+		cmocka_unit_test(the_clock_alone_makes_nothing_forgotten),
+		cmocka_unit_test(a_time_that_a_wrong_clock_noted_is_dated_anew),
 		cmocka_unit_test(a_full_memory_drops_what_was_used_longest_ago),
 		cmocka_unit_test(refuses_a_damaged_memory_and_says_where),
 	};

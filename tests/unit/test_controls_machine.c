@@ -30,6 +30,25 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* What is remembered, as a later run finds it. */
+static int memory_again(int64_t now)
+{
+	struct memory *next = NULL;
+	struct buf text;
+	struct err err;
+	int ret = -1;
+
+	buf_init(&text, 0);
+	if (memory_write(memory, &text, &err) == 0 &&
+	    memory_read(text.data, text.len, now, &next, &err) == 0) {
+		memory_free(memory);
+		memory = next;
+		ret = 0;
+	}
+	buf_clear(&text);
+	return ret;
+}
+
 /* Runs a control once more, with these lines of policy; the memory stays. */
 static void check_at(enum control_id id, const char *lines, int64_t now)
 {
@@ -704,6 +723,27 @@ static void a_clock_that_went_back_fails_for_the_policys_days(void **state)
 	assert_said(VERDICT_PASS, "ok");
 }
 
+static void what_a_clock_of_2099_noted_ends_after_the_policys_days_too(void **state)
+{
+	const int64_t wrong = INT64_C(4070908800);
+
+	(void)state;
+	fake_set_now(wrong);
+	assert_int_equal(memory_again(wrong), 0);
+	check_at(CONTROL_TAMPER, "", wrong);
+	fake_set_now(wrong - 5000);
+	check_at(CONTROL_TAMPER, "", wrong);
+	assert_said(VERDICT_FAIL, "clock-back");
+	fake_set_now(FAKE_NOW);
+	assert_int_equal(memory_again(FAKE_NOW), 0);
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_FAIL, "clock-back");
+	fake_set_now(FAKE_NOW + 8 * 86400);
+	assert_int_equal(memory_again(FAKE_NOW + 8 * 86400), 0);
+	check_at(CONTROL_TAMPER, "", FAKE_NOW + 8 * 86400);
+	assert_said(VERDICT_PASS, "ok");
+}
+
 static void a_safeguard_that_ran_and_stopped_is_found(void **state)
 {
 	struct fake_service clamd = {"clamav-daemon", {PLAT_SERVICE_STOPPED, false, false}};
@@ -769,6 +809,7 @@ int main(void)
 		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
 		TEST(our_changed_or_missing_files_are_found),
 		TEST(a_clock_that_went_back_fails_for_the_policys_days),
+		TEST(what_a_clock_of_2099_noted_ends_after_the_policys_days_too),
 		TEST(a_safeguard_that_ran_and_stopped_is_found),
 		TEST(starting_with_the_usb_gate_off_is_found),
 	};

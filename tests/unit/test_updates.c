@@ -90,8 +90,61 @@ static void an_undated_fix_counts_from_when_it_was_first_seen_here(void **state)
 	(void)at(NOW + 5 * DAY);
 	assert_int_equal(said.due_at, NOW + 14 * DAY);
 	/* The clock goes back: it counts anew rather than from the future. */
-	(void)at(NOW - 100 * DAY);
-	assert_int_equal(said.due_at, NOW - 86 * DAY);
+	fake_software.updates.facts.archive_at = 0;
+	(void)at(NOW - 10 * DAY);
+	assert_int_equal(said.due_at, NOW + 4 * DAY);
+}
+
+/* A wrong clock's date is not held against the machine once the clock is right; nor does it make
+ * the fix never due. */
+static void a_first_look_by_a_wrong_clock_counts_from_when_it_is_right(void **state)
+{
+	static const int64_t wrong[] = {1000, 400 * DAY,
+					INT64_C(4070908800)}; /* 1970, 1971, 2099 */
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		good_machine();
+		add_fix("curl", true, PLAT_UNRATED, 0);
+		/* dnf's lists carry no date of an archive, which would help */
+		strcpy(fake_software.updates.facts.manager, "dnf");
+		fake_software.updates.facts.archive_at = 0;
+		(void)at(wrong[i]);
+		(void)at(wrong[i] + HOUR);
+		assert_said(at(NOW), VERDICT_PASS, "pending");
+		assert_int_equal(said.due_at, NOW + 14 * DAY);
+		fake_software.updates.facts.automatic_at = NOW + 15 * DAY;
+		fake_software.updates.facts.lists_at = NOW + 15 * DAY;
+		assert_said(at(NOW + 15 * DAY), VERDICT_FAIL, "overdue");
+		assert_int_equal(said.due_at, NOW + 14 * DAY);
+	}
+}
+
+static void the_archives_date_helps_a_clock_that_is_behind(void **state)
+{
+	(void)state;
+	good_machine();
+	add_fix("curl", true, PLAT_UNRATED, 0);
+	fake_software.updates.facts.archive_at = NOW - DAY;
+	(void)at(1000);
+	assert_int_equal(said.due_at, NOW + 13 * DAY);
+	fake_software.updates.facts.archive_at = NOW;
+	(void)at(1000 + HOUR);
+	assert_int_equal(said.due_at, NOW + 13 * DAY);
+	(void)at(NOW);
+	assert_int_equal(said.due_at, NOW + 13 * DAY);
+}
+
+static void a_restart_asked_for_in_1970_is_due_from_when_that_is_seen(void **state)
+{
+	(void)state;
+	good_machine();
+	fake_software.reboot.facts.pending = PLAT_YES;
+	fake_software.reboot.facts.since = 1000;
+	strcpy(fake_software.reboot.facts.why, "linux-image-6.1.0-37-amd64");
+	(void)at(2000);
+	assert_said(at(NOW), VERDICT_PASS, "reboot-pending");
+	assert_true(said.due_at > NOW);
 }
 
 static void the_archives_date_counts_when_the_list_before_was_a_recent_one(void **state)
@@ -246,6 +299,9 @@ int main(void)
 		cmocka_unit_test(passes_a_machine_that_is_current),
 		cmocka_unit_test(a_fix_is_due_14_days_after_its_release),
 		cmocka_unit_test(an_undated_fix_counts_from_when_it_was_first_seen_here),
+		cmocka_unit_test(a_first_look_by_a_wrong_clock_counts_from_when_it_is_right),
+		cmocka_unit_test(the_archives_date_helps_a_clock_that_is_behind),
+		cmocka_unit_test(a_restart_asked_for_in_1970_is_due_from_when_that_is_seen),
 		cmocka_unit_test(the_archives_date_counts_when_the_list_before_was_a_recent_one),
 		cmocka_unit_test(lower_ratings_have_their_own_limit_and_unrated_counts_as_high),
 		cmocka_unit_test(the_release_must_be_looked_after),
