@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERIAL_STEP 1000 /* more than anybody publishes between two backups */
+
 struct copy {
 	const char *from, *to;
 	unsigned count;
@@ -193,11 +195,26 @@ static int restore_files(struct admin *admin, const char *dir)
 	return ret;
 }
 
+/* What was published and allowed since the backup has serials that devices have seen and do not
+ * take twice; what comes next is above them. */
+static int raise_serials(struct admin *admin, int64_t *out_floor)
+{
+	char text[24];
+	int64_t newest;
+
+	if (admin->store->desk->policy_serial(admin->store, NULL, &newest, &admin->err))
+		return -1;
+	*out_floor = newest + SERIAL_STEP;
+	snprintf(text, sizeof(text), "%lld", (long long)*out_floor);
+	return admin->store->admin->meta_set(admin->store, "serial_floor", text, &admin->err);
+}
+
 int cmd_restore(const struct options *options)
 {
 	const char *dir = options->operands[0], *kit = options_get(options, "kit");
 	char epoch[UUID_LEN + 1];
 	struct admin admin;
+	int64_t floor;
 	int ret = EXIT_FAILED;
 
 	if (admin_open(&admin, options, ADMIN_CONFIG))
@@ -210,7 +227,8 @@ int cmd_restore(const struct options *options)
 	}
 	plat_uuid(epoch);
 	if (store_open(admin.store_path, STORE_WRITE, &admin.store, &admin.err) ||
-	    admin.store->admin->meta_set(admin.store, "epoch", epoch, &admin.err)) {
+	    admin.store->admin->meta_set(admin.store, "epoch", epoch, &admin.err) ||
+	    raise_serials(&admin, &floor)) {
 		admin_fail(&admin);
 		goto out;
 	}
@@ -218,8 +236,10 @@ int cmd_restore(const struct options *options)
 		goto out;
 	printf("restored: %s, with the new epoch %s\n"
 	       "devices send again what came in since the backup, as far as they still have it "
-	       "(7 days)\n",
-	       admin.config.data, epoch);
+	       "(7 days)\n"
+	       "the next policy gets a serial above %lld: those published since are not taken "
+	       "twice\n",
+	       admin.config.data, epoch, (long long)floor);
 	if (!kit)
 		puts("policy.key and ca.key are not here: give --kit FILE, or keep them offline");
 	ret = EXIT_DONE;

@@ -504,12 +504,17 @@ static int policy(struct store *store, const char *org, int64_t serial, struct s
 	return 0;
 }
 
+/* See cmd_restore(). */
+#define SERIAL_FLOOR \
+	"coalesce ((SELECT CAST (value AS INTEGER) FROM meta WHERE name = 'serial_floor'), 0)"
+
 static int policy_serial(struct store *store, const char *kid, int64_t *out, struct err *err)
 {
 	struct sq *sq = sq_of(store);
+	/* A restored store does not know what was published since: it goes on above that. */
 	sqlite3_stmt *st = sq_stmt(sq,
-				   "SELECT coalesce (max (serial), 0) FROM policy WHERE ?1 IS NULL "
-				   "OR kid = ?1",
+				   "SELECT max (coalesce ((SELECT max (serial) FROM policy WHERE "
+				   "?1 IS NULL OR kid = ?1), 0), " SERIAL_FLOOR ")",
 				   err);
 
 	if (!st)
@@ -569,8 +574,8 @@ static int exception_serial(struct store *store, int64_t device, int64_t *out, s
 	/* The device's own word counts too: after a restore from yesterday it knows of more. */
 	sqlite3_stmt *st = sq_stmt(sq,
 				   "SELECT max (coalesce ((SELECT serial FROM exception_document "
-				   "WHERE device = ?1), 0), exceptions_serial) + 1 FROM device "
-				   "WHERE id = ?1",
+				   "WHERE device = ?1), 0), exceptions_serial, " SERIAL_FLOOR
+				   ") + 1 FROM device WHERE id = ?1",
 				   err);
 
 	if (!st)
