@@ -657,7 +657,7 @@ static int put_device(struct work *w, int64_t forked_at, struct err *err)
 	sqlite3_stmt *st = sq_stmt(
 		w->sq,
 		"UPDATE device SET last_seen = ?2, last_at = ?3, skew_s = ?4, boot = ?5, "
-		"boot_before = ?6, agent = ?7, is_volatile = ?8, policy_serial = ?9, "
+		"boot_before = ?6, agent = ?7, is_volatile = max (is_volatile, ?8), policy_serial = ?9, "
 		"policy_name = ?10, exceptions_serial = ?11, keys_serial = ?12, rejected = ?13, "
 		"inventory = ?14, state_seq = ?15, state_hash = ?16, state_branch = ?17, "
 		"state_partial = ?18, presence = ?19, standing = ?20, next_change = ?21, "
