@@ -20,30 +20,53 @@
 
 #define DAY_S INT64_C(86400)
 
-int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
-			   enum control_id control, int64_t now)
+/* The latest moment an exception for 'control' may last, by the policy; 0: none is honoured. */
+static int64_t latest_end(const struct policy *policy, const struct exceptions *exceptions,
+			  enum control_id control, int64_t now)
 {
-	const char *name = control_name(control);
-	int64_t latest, best = 0;
-
 	/* A list from the future would last as far beyond as its signer likes.  Whoever brought it
 	 * brought the time as well, so a slow clock of ours is none. */
 	if (!exceptions || now >= exceptions->until || exceptions->at - now > DAY_S ||
 	    !policy_flag(policy, POLICY_EXCEPTIONS_ALLOWED) ||
-	    !policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, name))
+	    !policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, control_name(control)))
 		return 0;
 	/* Whoever holds the online key can sign a list; how long it lasts is the policy's. */
-	latest = exceptions->at + policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS) * DAY_S;
-	for (unsigned i = 0; i < exceptions->count; i++) {
+	return exceptions->at + policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS) * DAY_S;
+}
+
+int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
+			   enum control_id control, int64_t now)
+{
+	int64_t latest = latest_end(policy, exceptions, control, now), best = 0;
+
+	for (unsigned i = 0; latest && i < exceptions->count; i++) {
 		const struct exception_item *item = &exceptions->items[i];
 		int64_t until = item->until < latest ? item->until : latest;
 
-		if (strcmp(item->control, name) != 0 || item->what[0])
-			continue; /* one program, one stick: the control's own matter */
+		if (strcmp(item->control, control_name(control)) != 0 || item->what[0])
+			continue; /* one program, one stick: run_allowances() */
 		if (until > now && until > best)
 			best = until;
 	}
 	return best;
+}
+
+unsigned run_allowances(const struct policy *policy, const struct exceptions *exceptions,
+			enum control_id control, int64_t now,
+			struct control_allowance out[EXCEPTIONS_MAX])
+{
+	int64_t latest = latest_end(policy, exceptions, control, now);
+	unsigned count = 0;
+
+	for (unsigned i = 0; latest && i < exceptions->count && count < EXCEPTIONS_MAX; i++) {
+		const struct exception_item *item = &exceptions->items[i];
+		int64_t until = item->until < latest ? item->until : latest;
+
+		if (strcmp(item->control, control_name(control)) == 0 && item->what[0] &&
+		    until > now)
+			out[count++] = (struct control_allowance){item->what, until};
+	}
+	return count;
 }
 
 static enum mode effective_mode(const struct agent *agent, enum control_id id)
@@ -74,6 +97,8 @@ static int take_result(struct agent *agent, enum control_id id, enum mode mode,
 	enum verdict verdict = result->verdict;
 	int64_t until = 0;
 
+	if (verdict == VERDICT_EXCEPTED)
+		until = result->until;
 	if (verdict == VERDICT_FAIL)
 		until = run_excepted_until(agent->trust.policy, agent->trust.exceptions, id,
 					   agent->now);
@@ -125,17 +150,22 @@ static void take_events(struct agent *agent, enum control_id id, const struct bu
 }
 
 static int run_one(struct agent *agent, const struct control *control,
-		   const struct control_input *input, struct err *err)
+		   const struct control_input *common, struct err *err)
 {
+	struct control_allowance allowances[EXCEPTIONS_MAX];
+	struct control_input input = *common;
 	enum mode mode = effective_mode(agent, control->id);
 	struct control_result result;
 	int ret;
 
+	input.allowances = allowances;
+	input.allowance_count = run_allowances(agent->trust.policy, agent->trust.exceptions,
+					       control->id, agent->now, allowances);
 	control_result_init(&result);
 	if (mode == MODE_OFF)
 		(void)text_copy(result.why, sizeof(result.why), "off");
 	else
-		control_run(control, input, &result);
+		control_run(control, &input, &result);
 	ret = take_result(agent, control->id, mode, &result, err);
 	if (ret == 0)
 		take_events(agent, control->id, &result.events);

@@ -3,6 +3,7 @@
 #ifndef CARETAKER_CHECK_RUN_H
 #define CARETAKER_CHECK_RUN_H
 
+#include "agent/controls/control.h"
 #include "agent/proto/documents.h"
 #include "agent/proto/verdict.h"
 
@@ -19,5 +20,9 @@ int run_controls(struct agent *agent, struct err *err);
  * none. */
 int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
 			   enum control_id control, int64_t now);
+/* The same of exceptions that name one thing.  Their texts stay the exceptions'. */
+unsigned run_allowances(const struct policy *policy, const struct exceptions *exceptions,
+			enum control_id control, int64_t now,
+			struct control_allowance out[EXCEPTIONS_MAX]);
 
 #endif

@@ -30,15 +30,28 @@ static void add_person(const struct policy *policy, const struct plat_account *a
 	}
 }
 
-static void judge_account(const struct policy *policy, const struct plat_account *account,
-			  struct found *found)
+/* An exception for a person is for being an administrator or being here, never for an account
+ * without a password, a second root or one that should be gone. */
+static void add_unless_excepted(const struct control_input *input, struct control_result *result,
+				const struct plat_account *account, struct names *names)
 {
+	char name[PEOPLE_NAME_MAX];
+
+	people_name(input->policy, account->name, account->admin, name);
+	if (!control_excepts(input, result, account->name, name))
+		add_person(input->policy, account, names);
+}
+
+static void judge_account(const struct control_input *input, const struct plat_account *account,
+			  struct found *found, struct control_result *result)
+{
+	const struct policy *policy = input->policy;
 	bool named = policy_lists(policy, POLICY_ACCOUNTS_ADMINISTRATORS, account->name);
 
 	found->people += account->person && account->can_log_in;
 	found->administrators += account->admin;
 	if (account->admin && !named)
-		add_person(policy, account, &found->extra);
+		add_unless_excepted(input, result, account, &found->extra);
 	if (account->super && strcmp(account->name, "root") != 0 && !named)
 		add_person(policy, account, &found->duplicates);
 	if (account->password == PLAT_PASSWORD_NONE && account->can_log_in &&
@@ -53,15 +66,18 @@ static void judge_account(const struct policy *policy, const struct plat_account
 		return;
 	if (policy_lists(policy, POLICY_ACCOUNTS_SHARED_ACCOUNT_NAMES, account->name) &&
 	    !policy_lists(policy, POLICY_ACCOUNTS_CLASS_ACCOUNTS, account->name))
-		names_add(&found->shared, account->name); /* no person's name, that is the point */
+		/* no person's name, that is the point */
+		if (!control_excepts(input, result, account->name, account->name))
+			names_add(&found->shared, account->name);
 	if (!policy_lists(policy, POLICY_ACCOUNTS_ALLOWED_ACCOUNTS, account->name))
-		add_person(policy, account, &found->not_allowed);
+		add_unless_excepted(input, result, account, &found->not_allowed);
 }
 
 /* Accounts of a directory are not in the list, but who is logged on is. */
-static void judge_logons(const struct policy *policy, const struct plat_accounts *accounts,
-			 struct found *found)
+static void judge_logons(const struct control_input *input, const struct plat_accounts *accounts,
+			 struct found *found, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	const struct plat_logon *logon;
 	char name[PEOPLE_NAME_MAX];
 	bool class_account;
@@ -72,7 +88,8 @@ static void judge_logons(const struct policy *policy, const struct plat_accounts
 		class_account = policy_lists(policy, POLICY_ACCOUNTS_CLASS_ACCOUNTS, logon->name);
 		people_name(policy, logon->name, false, name);
 		if (strcmp(logon->name, "root") != 0 &&
-		    !policy_lists(policy, POLICY_ACCOUNTS_ALLOWED_ACCOUNTS, logon->name))
+		    !policy_lists(policy, POLICY_ACCOUNTS_ALLOWED_ACCOUNTS, logon->name) &&
+		    !control_excepts(input, result, logon->name, name))
 			names_add(&found->not_allowed, name);
 		if (policy_flag(policy, POLICY_ACCOUNTS_ONE_COMPUTER) && !class_account &&
 		    !people_is_pupil(policy, logon->name, false))
@@ -145,8 +162,8 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	for (i = 0; i < accounts.count; i++)
 		if (!policy_lists(policy, POLICY_ACCOUNTS_LEFT_OUT_ACCOUNTS,
 				  accounts.accounts[i].name))
-			judge_account(policy, &accounts.accounts[i], &found);
-	judge_logons(policy, &accounts, &found);
+			judge_account(input, &accounts.accounts[i], &found, result);
+	judge_logons(input, &accounts, &found, result);
 	jsonw_int(evidence, "people", (int64_t)found.people);
 	jsonw_int(evidence, "administrators", (int64_t)found.administrators);
 	if (accounts.logons_known)

@@ -11,6 +11,8 @@
 /* A heartbeat holds every control and is at most 256 KiB: one control may not fill it. */
 #define EVIDENCE_MAX (16u * 1024)
 #define EVENTS_MAX (64u * 1024)
+#define EXCEPTED_MAX 4096
+#define EXCEPTED_SHOWN 12 /* of 100 bytes each at most: never over EXCEPTED_MAX */
 
 const struct control *control_find(enum control_id id)
 {
@@ -26,12 +28,14 @@ void control_result_init(struct control_result *result)
 	result->verdict = VERDICT_NOT_APPLICABLE;
 	buf_init(&result->evidence, EVIDENCE_MAX);
 	buf_init(&result->events, EVENTS_MAX);
+	buf_init(&result->excepted, EXCEPTED_MAX);
 }
 
 void control_result_clear(struct control_result *result)
 {
 	buf_clear(&result->evidence);
 	buf_clear(&result->events);
+	buf_clear(&result->excepted);
 	memset(result, 0, sizeof(*result));
 }
 
@@ -49,6 +53,22 @@ static void write_cannot_tell(struct control_result *result, const char *message
 	(void)text_copy(result->why, sizeof(result->why), "cannot-tell");
 }
 
+/* What is due stays a pass with its date: there is something to do before the exception ends. */
+static void write_excepted(struct control_result *result, struct jsonw *evidence)
+{
+	if (!result->excepted_count)
+		return;
+	buf_addc(&result->excepted, ']');
+	jsonw_raw(evidence, "excepted", result->excepted.data, result->excepted.len);
+	if (result->excepted_count > EXCEPTED_SHOWN)
+		jsonw_int(evidence, "excepted_count", result->excepted_count);
+	jsonw_time(evidence, "until", result->until);
+	if (result->verdict != VERDICT_PASS || result->due_at)
+		return;
+	result->verdict = VERDICT_EXCEPTED;
+	(void)text_copy(result->why, sizeof(result->why), "excepted");
+}
+
 void control_run(const struct control *control, const struct control_input *input,
 		 struct control_result *result)
 {
@@ -62,6 +82,7 @@ void control_run(const struct control *control, const struct control_input *inpu
 		write_cannot_tell(result, err.msg);
 		return;
 	}
+	write_excepted(result, &w);
 	jsonw_object_end(&w);
 	assert(result->why[0]); /* a control that says nothing is our bug */
 	if (buf_check(&result->evidence, &err) < 0)
@@ -107,6 +128,49 @@ void control_due(struct control_result *result, int64_t due_at, const char *why)
 			memcpy(result->why, why, strlen(why) + 1);
 		}
 	}
+}
+
+static void note_excepted(struct control_result *result, const char *shown, int64_t until)
+{
+	char name[101];
+	struct jsonw w;
+	struct buf one;
+
+	if (!result->until || until < result->until)
+		result->until = until;
+	buf_init(&one, 1024);
+	text_clean(name, sizeof(name), shown, strlen(shown));
+	jsonw_init(&w, &one);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", name);
+	jsonw_time(&w, "until", until);
+	jsonw_object_end(&w);
+	/* A service listens by IPv4 and IPv6, a package is there for two architectures: said once.
+	 */
+	if (!strstr(buf_text(&result->excepted), buf_text(&one))) {
+		result->excepted_count++;
+		if (result->excepted_count <= EXCEPTED_SHOWN) {
+			buf_addc(&result->excepted, result->excepted.len ? ',' : '[');
+			buf_adds(&result->excepted, buf_text(&one));
+		}
+	}
+	buf_clear(&one);
+}
+
+bool control_excepts(const struct control_input *input, struct control_result *result,
+		     const char *item, const char *shown)
+{
+	int64_t until = 0;
+
+	for (size_t i = 0; i < input->allowance_count; i++) {
+		const struct control_allowance *allowance = &input->allowances[i];
+
+		if (allowance->until > until && text_match(allowance->what, item))
+			until = allowance->until;
+	}
+	if (until)
+		note_excepted(result, shown, until);
+	return until != 0;
 }
 
 void control_event(struct control_result *result, const char *type, const struct buf *data)

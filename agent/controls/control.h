@@ -19,17 +19,30 @@ struct err;
 struct memory;
 struct policy;
 
+/* One thing that an exception lets a control pass over until its end: a program's name, a port, an
+ * account.  Only what the policy's [exceptions] honours gets here. */
+struct control_allowance {
+	const char *what; /* by pattern, as in a policy's lists */
+	int64_t until;
+};
+
 struct control_input {
 	const struct policy *policy;
 	int64_t now;           /* best known time: last acknowledged + uptime where there is one */
 	struct memory *memory; /* what must be remembered between runs (first seen, last offset) */
 	const char *cache_dir; /* where costly facts may be cached by file change */
+	const struct control_allowance *allowances; /* this control's */
+	size_t allowance_count;
 };
 
 struct control_result {
 	enum verdict verdict;
 	char why[REASON_MAX];
-	int64_t due_at;      /* of the soonest thing inside its allowed time; 0: none */
+	int64_t due_at; /* of the soonest thing inside its allowed time; 0: none */
+	int64_t until;  /* when the first of the exceptions that were used ends; 0: none was */
+	struct buf
+		excepted; /* "[{...},{...}": the array of that name in the evidence, not closed */
+	unsigned excepted_count;
 	struct buf evidence; /* one JSON object of measured facts */
 	struct buf events;   /* zero or more {"type":…,"data":{…}} objects, a line each */
 };
@@ -58,6 +71,11 @@ void control_say(struct control_result *result, enum verdict verdict, const char
 /* A pass with an end: something is inside its allowed time until 'due_at'.  The soonest said wins;
  * a fail or an unknown that was said stays the verdict and keeps the date beside it. */
 void control_due(struct control_result *result, int64_t due_at, const char *why);
+/* True when an exception names 'item': it is left out of what fails, and listed in the evidence as
+ * 'shown' (where the item's own name is not for everyone) with the exception's end.  To be asked
+ * only of what would fail.  When nothing else is wrong the verdict is VERDICT_EXCEPTED. */
+bool control_excepts(const struct control_input *input, struct control_result *result,
+		     const char *item, const char *shown);
 /* An event about what was seen; 'data' is a JSON object. */
 void control_event(struct control_result *result, const char *type, const struct buf *data);
 

@@ -67,6 +67,17 @@ static void write_volume(struct jsonw *w, const struct plat_volume *volume, bool
 	jsonw_object_end(w);
 }
 
+static bool excepted(const struct control_input *input, struct control_result *result,
+		     const struct plat_volume *volume)
+{
+	const char *shown = volume->role == PLAT_VOLUME_SWAP ? volume->device : volume->place;
+
+	if (volume->encryption == PLAT_ENCRYPTED)
+		return false;
+	return (volume->place[0] && control_excepts(input, result, volume->place, shown)) ||
+	       (volume->device[0] && control_excepts(input, result, volume->device, shown));
+}
+
 static void judge(const struct plat_volume *volume, struct found *found)
 {
 	switch (volume->encryption) {
@@ -130,10 +141,11 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 			continue;
 		counts = matters(policy, &disks.volumes[i]);
 		write_volume(evidence, &disks.volumes[i], counts);
-		if (counts) {
+		if (!counts)
+			continue;
+		counted++;
+		if (!excepted(input, result, &disks.volumes[i]))
 			judge(&disks.volumes[i], &found);
-			counted++;
-		}
 	}
 	jsonw_array_end(evidence);
 	plat_disks_clear(&disks);

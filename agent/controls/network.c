@@ -23,11 +23,22 @@ struct found {
 	bool vpn, tether, hotspot, proxy_seen;
 };
 
+/* False when an exception allows it. */
+static bool add(const struct control_input *input, struct control_result *result,
+		struct names *names, const char *name)
+{
+	if (control_excepts(input, result, name, name))
+		return false;
+	names_add(names, name);
+	return true;
+}
+
 /* --- proxy --- */
 
-static void judge_proxies(const struct policy *policy, const struct plat_network *network,
+static void judge_proxies(const struct control_input *input, const struct plat_network *network,
 			  struct found *found, struct jsonw *w, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	const char *wanted = policy_text(policy, POLICY_NETWORK_PROXY);
 	const char *script = policy_text(policy, POLICY_NETWORK_PROXY_PAC);
 	const struct plat_proxy *proxy;
@@ -44,7 +55,8 @@ static void judge_proxies(const struct policy *policy, const struct plat_network
 		    (!strcmp(proxy->mode, "auto") && !strcmp(proxy->address, script)))
 			found->proxy_seen = true;
 		else
-			names_add(&found->proxies, *proxy->address ? proxy->address : proxy->mode);
+			add(input, result, &found->proxies,
+			    *proxy->address ? proxy->address : proxy->mode);
 	}
 	if (found->proxies.count)
 		control_say(result, VERDICT_FAIL, "proxy");
@@ -56,9 +68,10 @@ static void judge_proxies(const struct policy *policy, const struct plat_network
 
 /* --- DNS --- */
 
-static void judge_servers(const struct policy *policy, const struct plat_network *network,
+static void judge_servers(const struct control_input *input, const struct plat_network *network,
 			  struct found *found, struct jsonw *w, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	size_t i;
 
 	jsonw_int(w, "dns_servers", (int64_t)network->resolver_count);
@@ -68,7 +81,7 @@ static void judge_servers(const struct policy *policy, const struct plat_network
 	for (i = 0; i < network->resolver_count; i++)
 		if (!policy_lists(policy, POLICY_NETWORK_DNS_SERVERS,
 				  network->resolvers[i].address))
-			names_add(&found->servers, network->resolvers[i].address);
+			add(input, result, &found->servers, network->resolvers[i].address);
 	if (found->servers.count) {
 		control_say(result, VERDICT_FAIL, "dns");
 	} else if (network->resolver_stub || !network->resolver_count) {
@@ -81,9 +94,10 @@ static void judge_servers(const struct policy *policy, const struct plat_network
 	}
 }
 
-static void judge_browsers(const struct policy *policy, const struct plat_network *network,
+static void judge_browsers(const struct control_input *input, const struct plat_network *network,
 			   struct found *found, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	const struct plat_browser_dns *browser;
 	size_t i;
 
@@ -96,7 +110,7 @@ static void judge_browsers(const struct policy *policy, const struct plat_networ
 		if (browser->doh == PLAT_DOH_ON && browser->server[0] &&
 		    policy_lists(policy, POLICY_NETWORK_DNS_OVER_HTTPS_SERVERS, browser->server))
 			continue;
-		names_add(&found->browsers, browser->browser);
+		add(input, result, &found->browsers, browser->browser);
 	}
 	if (found->browsers.count)
 		control_say(result, VERDICT_FAIL, "dns-over-https");
@@ -104,9 +118,10 @@ static void judge_browsers(const struct policy *policy, const struct plat_networ
 
 /* --- VPN, phone, hotspot --- */
 
-static void judge_links(const struct policy *policy, const struct plat_network *network,
-			struct found *found)
+static void judge_links(const struct control_input *input, const struct plat_network *network,
+			struct found *found, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	const struct plat_link *link;
 	bool set_up;
 	size_t i;
@@ -120,43 +135,41 @@ static void judge_links(const struct policy *policy, const struct plat_network *
 			    policy_lists(policy, POLICY_NETWORK_VPN_ALLOWED, link->by) ||
 			    (!set_up && !link->up))
 				break;
-			names_add(&found->vpns, link->name);
-			found->vpn = true;
+			found->vpn |= add(input, result, &found->vpns, link->name);
 			break;
 		case PLAT_LINK_TETHER:
 			if (!link->up || policy_flag(policy, POLICY_NETWORK_TETHERING_ALLOWED))
 				break;
-			names_add(&found->interfaces, link->name);
-			found->tether = true;
+			found->tether |= add(input, result, &found->interfaces, link->name);
 			break;
 		case PLAT_LINK_HOTSPOT:
 			if (policy_flag(policy, POLICY_NETWORK_HOTSPOT_ALLOWED))
 				break;
-			names_add(&found->interfaces, link->name);
-			found->hotspot = true;
+			found->hotspot |= add(input, result, &found->interfaces, link->name);
 		}
 	}
 }
 
 struct programs {
-	const struct policy *policy;
+	const struct control_input *input;
+	struct control_result *result;
 	struct found *found;
 };
 
 static bool judge_program(void *ctx, const char *name, bool running)
 {
 	struct programs *programs = ctx;
+	const struct control_input *input = programs->input;
 	size_t i;
 
-	if (policy_lists(programs->policy, POLICY_NETWORK_VPN_ALLOWED, name))
+	if (policy_lists(input->policy, POLICY_NETWORK_VPN_ALLOWED, name))
 		return true;
-	if (policy_lists(programs->policy, POLICY_NETWORK_BYPASS_PROGRAMS, name))
-		names_add(&programs->found->bypass, name);
+	if (policy_lists(input->policy, POLICY_NETWORK_BYPASS_PROGRAMS, name))
+		add(input, programs->result, &programs->found->bypass, name);
 	for (i = 0; running && i < sizeof(vpn_programs) / sizeof(*vpn_programs); i++)
-		if (text_match(vpn_programs[i], name)) {
-			names_add(&programs->found->vpns, name);
-			programs->found->vpn = true;
-		}
+		if (text_match(vpn_programs[i], name))
+			programs->found->vpn |=
+				add(input, programs->result, &programs->found->vpns, name);
 	return true;
 }
 
@@ -183,15 +196,15 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	       struct control_result *result, struct err *err)
 {
 	struct found found = {0};
-	struct programs programs = {input->policy, &found};
+	struct programs programs = {input, result, &found};
 	struct plat_network network;
 
 	if (plat_network(&network, err) < 0)
 		return -1;
-	judge_proxies(input->policy, &network, &found, evidence, result);
-	judge_servers(input->policy, &network, &found, evidence, result);
-	judge_browsers(input->policy, &network, &found, result);
-	judge_links(input->policy, &network, &found);
+	judge_proxies(input, &network, &found, evidence, result);
+	judge_servers(input, &network, &found, evidence, result);
+	judge_browsers(input, &network, &found, result);
+	judge_links(input, &network, &found, result);
 	plat_network_clear(&network);
 	if (plat_each_program(judge_program, &programs, err) < 0)
 		return -1;

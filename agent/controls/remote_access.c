@@ -26,36 +26,43 @@ static bool for_outside(const char *product)
 	return false;
 }
 
-static void judge_ssh(const struct policy *policy, const struct plat_remote *ssh, struct jsonw *w,
-		      struct control_result *result)
+static void judge_ssh(const struct control_input *input, const struct plat_remote *ssh,
+		      struct jsonw *w, struct control_result *result)
 {
+	const struct policy *policy = input->policy;
 	static const char *const words[] = {"unknown", "no", "with a key", "with a password"};
 
 	jsonw_string(w, "ssh_root", words[ssh->root_login]);
 	if (ssh->password_login >= 0)
 		jsonw_bool(w, "ssh_passwords", ssh->password_login > 0);
 	if (ssh->root_login == PLAT_ROOT_LOGIN_YES &&
-	    !policy_flag(policy, POLICY_REMOTE_ACCESS_SSH_ROOT_ALLOWED))
+	    !policy_flag(policy, POLICY_REMOTE_ACCESS_SSH_ROOT_ALLOWED) &&
+	    !control_excepts(input, result, "root-login", "root-login"))
 		control_say(result, VERDICT_FAIL, "root-login");
 	if (policy_flag(policy, POLICY_REMOTE_ACCESS_SSH_PASSWORDS_ALLOWED))
 		return;
 	if (ssh->password_login > 0) {
-		control_say(result, VERDICT_FAIL, "password-login");
+		if (!control_excepts(input, result, "password-login", "password-login"))
+			control_say(result, VERDICT_FAIL, "password-login");
 	} else if (ssh->password_login < 0) {
 		jsonw_string(w, "message", "/etc/ssh/sshd_config cannot be read");
 		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
 	}
 }
 
-static void judge(const struct policy *policy, const struct plat_remote *remote,
+/* An exception lets ssh run; how it may be used stays the policy's. */
+static void judge(const struct control_input *input, const struct plat_remote *remote,
 		  struct found *found, struct jsonw *w, struct control_result *result)
 {
+	bool listed = policy_lists(input->policy, POLICY_REMOTE_ACCESS_ALLOWED, remote->product);
 	bool on = remote->running || remote->at_boot;
 
-	if (policy_lists(policy, POLICY_REMOTE_ACCESS_ALLOWED, remote->product)) {
-		names_add(&found->allowed, remote->product);
+	if (listed || ((on || for_outside(remote->product)) &&
+		       control_excepts(input, result, remote->product, remote->product))) {
+		if (listed)
+			names_add(&found->allowed, remote->product);
 		if (on && !strcmp(remote->product, "ssh"))
-			judge_ssh(policy, remote, w, result);
+			judge_ssh(input, remote, w, result);
 	} else if (on) {
 		names_add(&found->running, remote->product);
 	} else if (for_outside(remote->product)) {
@@ -73,7 +80,7 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	if (plat_remotes(&remotes, err) < 0)
 		return -1;
 	for (i = 0; i < remotes.count; i++)
-		judge(input->policy, &remotes.items[i], &found, evidence, result);
+		judge(input, &remotes.items[i], &found, evidence, result);
 	plat_remotes_clear(&remotes);
 	names_write(&found.running, evidence, "running");
 	names_write(&found.installed, evidence, "installed");

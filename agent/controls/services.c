@@ -8,8 +8,9 @@
 #include "agent/policy/policy.h"
 #include "platform/network.h"
 
-#define EPHEMERAL_FIRST 32768 /* what both systems hand out by themselves begins there or higher \
-			       */
+#define EPHEMERAL_FIRST \
+	32768 /* what both systems hand out by themselves begins there or higher \
+	       */
 
 static bool allowed(const struct policy *policy, const struct plat_listener *listener)
 {
@@ -23,6 +24,16 @@ static bool allowed(const struct policy *policy, const struct plat_listener *lis
 		return true;
 	return !strcmp(listener->protocol, "udp") && listener->port >= EPHEMERAL_FIRST &&
 	       policy_flag(policy, POLICY_SERVICES_EPHEMERAL_UDP_ALLOWED);
+}
+
+static bool excepted(const struct control_input *input, struct control_result *result,
+		     const struct plat_listener *listener, const char *shown)
+{
+	char port[16];
+
+	(void)snprintf(port, sizeof(port), "%s/%u", listener->protocol, listener->port);
+	return control_excepts(input, result, port, shown) ||
+	       (listener->program[0] && control_excepts(input, result, listener->program, shown));
 }
 
 static int run(const struct control_input *input, struct jsonw *evidence,
@@ -45,6 +56,8 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 		(void)snprintf(text, sizeof(text), "%s/%u%s%s", listeners.items[i].protocol,
 			       listeners.items[i].port, listeners.items[i].program[0] ? " " : "",
 			       listeners.items[i].program);
+		if (excepted(input, result, &listeners.items[i], at_school ? text : "a service"))
+			continue;
 		names_add(&extra, text);
 	}
 	jsonw_int(evidence, "listening", (int64_t)open);

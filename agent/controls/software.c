@@ -79,34 +79,53 @@ static bool is_left_over(const char *name)
 	return false;
 }
 
-static void judge_source(const struct policy *policy, const struct plat_package *package,
-			 struct lists *lists)
+/* What is being judged, and what is said of it. */
+struct judging {
+	const struct control_input *input;
+	struct control_result *result;
+	struct lists lists;
+};
+
+static void add_unless_excepted(struct judging *judging, enum which list,
+				const struct plat_package *package)
 {
+	const char *name = program_name(package);
+
+	if (control_excepts(judging->input, judging->result, name, name))
+		return;
+	list_add(&judging->lists.all[list], package->name);
+	if (list == LIST_FOREIGN)
+		list_add_once(&judging->lists.all[LIST_SOURCES], package->origin);
+}
+
+static void judge_source(struct judging *judging, const struct plat_package *package)
+{
+	const struct policy *policy = judging->input->policy;
 	const char *name = program_name(package);
 
 	if (is_ours(name) || policy_lists(policy, POLICY_SOFTWARE_APPROVED, name))
 		return;
 	if (!strcmp(package->origin, "home")) {
 		if (!policy_flag(policy, POLICY_SOFTWARE_IN_HOME_ALLOWED))
-			list_add(&lists->all[LIST_IN_HOME], package->name);
+			add_unless_excepted(judging, LIST_IN_HOME, package);
 		return;
 	}
 	if (package->from_archive == PLAT_CANNOT_TELL) {
-		lists->origin_unknown = true;
+		judging->lists.origin_unknown = true;
 	} else if (package->from_archive == PLAT_NO) {
 		if (!is_left_over(name) &&
 		    !policy_lists(policy, POLICY_SOFTWARE_ALLOWED_SOURCES, ""))
-			list_add(&lists->all[LIST_NOT_APPROVED], package->name);
+			add_unless_excepted(judging, LIST_NOT_APPROVED, package);
 	} else if (!policy_lists(policy, POLICY_SOFTWARE_ALLOWED_SOURCES, package->origin)) {
-		list_add(&lists->all[LIST_FOREIGN], package->name);
-		list_add_once(&lists->all[LIST_SOURCES], package->origin);
+		add_unless_excepted(judging, LIST_FOREIGN, package);
 	}
 }
 
-static void judge_package(const struct policy *policy, const struct plat_package *package,
-			  struct lists *lists)
+static void judge_package(struct judging *judging, const struct plat_package *package)
 {
+	const struct policy *policy = judging->input->policy;
 	const char *name = program_name(package);
+	struct lists *lists = &judging->lists;
 
 	lists->by_kind[package->kind]++;
 	if (policy_lists(policy, POLICY_SOFTWARE_NEEDS_LICENCE, name))
@@ -114,10 +133,10 @@ static void judge_package(const struct policy *policy, const struct plat_package
 	if (policy_lists(policy, POLICY_SOFTWARE_SPARED, name))
 		return;
 	if (policy_lists(policy, POLICY_SOFTWARE_BANNED, name)) {
-		list_add(&lists->all[LIST_BANNED], package->name);
+		add_unless_excepted(judging, LIST_BANNED, package);
 		return;
 	}
-	judge_source(policy, package, lists);
+	judge_source(judging, package);
 }
 
 static void say(const struct lists *lists, const struct plat_software *software, struct jsonw *w,
@@ -149,23 +168,24 @@ static void say(const struct lists *lists, const struct plat_software *software,
 static int run(const struct control_input *input, struct jsonw *w, struct control_result *result,
 	       struct err *err)
 {
+	struct judging judging = {.input = input, .result = result};
+	struct lists *lists = &judging.lists;
 	struct plat_software software;
-	struct lists lists;
 
 	if (plat_software(input->cache_dir, &software, err) < 0)
 		return -1;
-	lists_init(&lists);
+	lists_init(lists);
 	for (size_t i = 0; i < software.count; i++)
-		judge_package(input->policy, &software.packages[i], &lists);
+		judge_package(&judging, &software.packages[i]);
 	jsonw_int(w, "count", (int64_t)software.count);
 	jsonw_object(w, "kinds");
 	for (unsigned kind = 0; kind < PLAT_PACKAGE_KINDS; kind++)
-		if (lists.by_kind[kind])
+		if (lists->by_kind[kind])
 			jsonw_int(w, plat_package_kind_name((enum plat_package_kind)kind),
-				  lists.by_kind[kind]);
+				  lists->by_kind[kind]);
 	jsonw_object_end(w);
-	say(&lists, &software, w, result);
-	lists_write(&lists, w);
+	say(lists, &software, w, result);
+	lists_write(lists, w);
 	plat_software_clear(&software);
 	return 0;
 }

@@ -802,6 +802,40 @@ static void honours_no_exceptions_from_the_future(void **state)
 	policy_free(policy);
 }
 
+static void honours_exceptions_of_one_thing_as_far_as_the_policy_goes(void **state)
+{
+	static const char ini[] = "[exceptions]\nallowed = yes\nmax_days = 30\n"
+				  "controls = software\n";
+	struct exception_item items[] = {
+		{.control = "software", .what = "vlc", .until = FAKE_NOW + 900 * 86400},
+		{.control = "software", .what = "gimp", .until = FAKE_NOW + 86400},
+		{.control = "software", .what = "ended", .until = FAKE_NOW - 1},
+		{.control = "software", .until = FAKE_NOW + 86400}, /* the whole control */
+		{.control = "services", .what = "tcp/80", .until = FAKE_NOW + 86400},
+	};
+	struct exceptions exceptions = {.serial = 1,
+					.at = FAKE_NOW,
+					.until = FAKE_NOW + 900 * 86400,
+					.items = items,
+					.count = 5};
+	struct control_allowance out[EXCEPTIONS_MAX];
+	struct policy *policy;
+
+	(void)state;
+	assert_works(policy_parse("t.ini", ini, sizeof(ini) - 1, &policy, &err));
+	assert_int_equal(run_allowances(policy, &exceptions, CONTROL_SOFTWARE, FAKE_NOW, out), 2);
+	assert_string_equal(out[0].what, "vlc");
+	assert_int_equal(out[0].until, FAKE_NOW + 30 * 86400);
+	assert_string_equal(out[1].what, "gimp");
+	assert_int_equal(out[1].until, FAKE_NOW + 86400);
+	/* Services are not among the policy's controls; nor is anything once the list has ended. */
+	assert_int_equal(run_allowances(policy, &exceptions, CONTROL_SERVICES, FAKE_NOW, out), 0);
+	assert_int_equal(
+		run_allowances(policy, &exceptions, CONTROL_SOFTWARE, exceptions.until, out), 0);
+	assert_int_equal(run_allowances(policy, NULL, CONTROL_SOFTWARE, FAKE_NOW, out), 0);
+	policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -810,6 +844,7 @@ int main(void)
 		cmocka_unit_test(says_that_its_key_is_damaged_and_takes_another_code),
 		cmocka_unit_test(takes_back_a_refused_heartbeats_events_once_and_whole),
 		cmocka_unit_test(honours_no_exceptions_from_the_future),
+		cmocka_unit_test(honours_exceptions_of_one_thing_as_far_as_the_policy_goes),
 		cmocka_unit_test(loses_nothing_when_killed_between_any_two_changes),
 		cmocka_unit_test(loses_nothing_when_the_disk_fills_between_any_two_changes),
 		cmocka_unit_test(loses_nothing_when_any_one_change_fails),
