@@ -158,7 +158,7 @@ static int find_sender(struct ingest_batch *batch, struct ingest_problem *out)
 int ingest_read(char *body, size_t len, int64_t now, struct keycache *cache, struct store *store,
 		struct buf *scratch, struct ingest_batch **out, struct ingest_problem *out_problem)
 {
-	unsigned count = count_lines(body, len);
+	unsigned count = body ? count_lines(body, len) : 0;
 	struct ingest_batch *batch;
 	struct err err;
 
