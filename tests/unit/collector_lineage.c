@@ -193,12 +193,37 @@ static void refuses_a_ninth_branch_that_lives(void **state)
 	}
 }
 
+static void an_enrolment_anew_with_the_same_key_restarts_the_chain(void **state)
+{
+	static const struct beat first = {'a', 'E', 1, "f", "", 0, 0, 0},
+				 anew = {'b', 'F', 1, "f", "", 0, 0, 0};
+	struct lineage l = enrolled();
+	struct lineage_heartbeat h = heartbeat(&first);
+	struct lineage_step step;
+
+	(void)state;
+	lineage_place(&l, &h, &step);
+	lineage_apply(&l, &h, &step);
+	/* What the enrolment adds. */
+	l.branches[l.count++] = (struct lineage_branch){.n = 2, .advanced_at = NOW};
+	memset(l.branches[1].hash, 'F', CRYPTO_HASH_SIZE);
+	h = heartbeat(&anew);
+	lineage_place(&l, &h, &step);
+	assert_int_equal(step.kind, LINEAGE_ADVANCE);
+	assert_string_equal(step.event, "chain-restart");
+	lineage_apply(&l, &h, &step);
+	assert_int_equal(l.count, 1);
+	assert_int_equal(l.branches[0].n, 2);
+	assert_int_equal(l.state_branch, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_each_story),
 		cmocka_unit_test(tells_a_rewound_device_of_the_trunk),
 		cmocka_unit_test(does_not_tell_of_what_the_device_sent_itself),
+		cmocka_unit_test(an_enrolment_anew_with_the_same_key_restarts_the_chain),
 		cmocka_unit_test(refuses_a_ninth_branch_that_lives),
 	};
 

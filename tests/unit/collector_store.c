@@ -429,6 +429,24 @@ static void time_alone_changes_counters_exactly(void **state)
 	assert_int_equal(count_of(f, CONTROL_UPDATES, STANDING_OVERDUE), 0);
 }
 
+static void an_exception_ends_when_it_says(void **state)
+{
+	struct fixture *f = *state;
+	struct heartbeat h;
+
+	enrolled(f);
+	sample_heartbeat(&h, true);
+	h.controls[0].verdict = VERDICT_EXCEPTED;
+	h.controls[0].until = NOW + DAY;
+	(void)beat(f, &h, NOW);
+	assert_int_equal(count_of(f, CONTROL_SCREEN_LOCK, STANDING_ALLOWED_UNTIL), 1);
+	assert_works(store_settle(f->store, NOW + DAY - 1, &err));
+	assert_int_equal(count_of(f, CONTROL_SCREEN_LOCK, STANDING_ALLOWED_UNTIL), 1);
+	assert_works(store_settle(f->store, NOW + DAY, &err));
+	assert_int_equal(count_of(f, CONTROL_SCREEN_LOCK, STANDING_ALLOWED_UNTIL), 0);
+	assert_int_equal(count_of(f, CONTROL_SCREEN_LOCK, STANDING_TO_FIX), 1);
+}
+
 static void a_revoked_device_is_counted_out_and_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -545,6 +563,7 @@ int main(void)
 		T(the_same_heartbeat_twice_is_one),
 		T(a_rewound_device_hears_of_its_trunk),
 		T(time_alone_changes_counters_exactly),
+		T(an_exception_ends_when_it_says),
 		T(a_revoked_device_is_counted_out_and_refused),
 		T(what_is_rolled_back_never_was),
 		T(a_key_gives_way_to_the_next_it_names),
