@@ -252,7 +252,7 @@ static int begin_volatile(struct agent *agent, struct err *err)
 	if (remove_folder_files(&agent->places, "spool", err) < 0)
 		return -1;
 	spool_clear(&agent->spool);
-	state->acked_seq = state->seq_floor = state->flying_seq = 0;
+	state->acked_seq = state->seq_floor = state->flying_seq = state->rotated_seq = 0;
 	state->resend_next = state->resend_to = 0;
 	state->mark_count = 0;
 	(void)text_copy(state->acked_hash, sizeof(state->acked_hash), agent->identity.root);

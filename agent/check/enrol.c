@@ -174,6 +174,7 @@ static int begin_chain(struct agent *agent, const struct attempt *attempt,
 			return -1;
 	s->acked_seq = s->seq_floor = s->flying_seq = s->full_at = 0;
 	s->resend_next = s->resend_to = 0;
+	s->rotated_seq = 0;
 	s->mark_count = s->rejected_count = s->refused_row = 0;
 	s->policy_serial_count = 0;
 	s->exceptions_serial = 0;

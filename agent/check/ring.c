@@ -6,6 +6,7 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/check/agent.h"
+#include "agent/check/keystore.h"
 #include "agent/proto/documents.h"
 #include "agent/proto/jws.h"
 
@@ -37,9 +38,14 @@ static int remove_up_to(struct agent *agent, int64_t seq, struct err *err)
 		seq = s->acked_seq;
 	if (s->resend_next && seq >= s->resend_next)
 		seq = s->resend_next - 1;
-	while (agent->spool.count && agent->spool.seqs[0] <= seq)
-		if (spool_remove(&agent->spool, &agent->places, agent->spool.seqs[0], err) < 0)
+	for (int64_t at = spool_after(&agent->spool, 0); at && at <= seq;
+	     at = spool_after(&agent->spool, at)) {
+		/* Or a collector restored from an older backup would never know us again. */
+		if (at == s->rotated_seq)
+			continue;
+		if (spool_remove(&agent->spool, &agent->places, at, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -81,6 +87,48 @@ bool ring_holds(const struct agent *agent, int64_t seq, const char *hash)
 	}
 	buf_clear(&jws);
 	return same;
+}
+
+/* Does heartbeat 'seq' name 'kid' as the next key?  It lies in our own folder: what it says is
+ * judged by whoever it is sent to. */
+static bool introduces(const struct agent *agent, int64_t seq, const char *kid)
+{
+	struct heartbeat h;
+	struct buf text, payload;
+	struct jws jws;
+	struct err err;
+	bool found = false;
+
+	buf_init(&text, JWS_MAX + 1);
+	buf_init(&payload, JWS_MAX_PAYLOAD + 1);
+	if (spool_read(&agent->places, seq, &text, &err) == 0 &&
+	    jws_split(JWS_HEARTBEAT, buf_text(&text), text.len, &jws, &err) == 0 &&
+	    strcmp(jws.kid, kid) != 0 && jws_payload(&jws, &payload, &err) == 0 &&
+	    heartbeat_decode(buf_text(&payload), payload.len, &h, &err) == 0) {
+		found = strcmp(h.next_kid, kid) == 0;
+		heartbeat_clear(&h);
+	}
+	buf_clear(&text);
+	buf_clear(&payload);
+	return found;
+}
+
+bool ring_introduce(struct agent *agent)
+{
+	const char *kid = crypto_key_kid(crypto_signer_key(keystore_current(agent->keys)));
+	struct state *s = &agent->state;
+	size_t i = agent->spool.count;
+
+	while (i > 0 && !introduces(agent, agent->spool.seqs[i - 1], kid))
+		i--;
+	if (i == 0)
+		return false;
+	s->resend_next = agent->spool.seqs[0];
+	s->resend_to = s->acked_seq;
+	log_info("the collector does not know this machine's key: sending heartbeats %lld to %lld "
+		 "again, in which the key before it named it",
+		 (long long)s->resend_next, (long long)s->resend_to);
+	return true;
 }
 
 void ring_resend(struct agent *agent, const struct ack *ack)

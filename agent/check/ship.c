@@ -107,6 +107,8 @@ static void confirm(struct agent *agent, const struct heartbeat *h)
 		s->chain_begins = false;
 	if (h->next_kid[0])
 		memcpy(s->rotated_kid, h->next_kid, sizeof(s->rotated_kid));
+		s->rotated_seq = h->seq;
+	}
 	s->refused_row = 0;
 }
 
@@ -285,7 +287,18 @@ int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t 
 
 /* --- exchange --- */
 
-/* 1: acknowledged.  0: no signed answer, noted in the state.  -1: our own trouble. */
+/* Nobody signed that our key is unknown, so nothing is given up for it: what was sent once is only
+ * sent once more.  Refused again, it is no restored collector. */
+static bool introduce(struct agent *agent, const struct batch *batch)
+{
+	if (!batch->resend)
+		return ring_introduce(agent);
+	agent->state.resend_next = agent->state.resend_to = 0;
+	return false;
+}
+
+/* 2: not acknowledged, but there is something to send first.  1: acknowledged.  0: no signed answer,
+ * noted in the state.  -1: our own trouble. */
 static int exchange(struct agent *agent, const struct batch *batch, struct ship_outcome *out,
 		    struct err *err)
 {
@@ -309,6 +322,8 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 	buf_init(&frame, UPLINK_MAX_FRAME);
 	if (uplink_call(&agent->places, &agent->config, &call, &frame, &answer, &bad) < 0) {
 		(void)text_copy(why, sizeof(why), bad.msg);
+	} else if (uplink_problem(&answer, "unknown-device") && introduce(agent, batch)) {
+		ret = 2;
 	} else if (answer.result != UPLINK_ANSWERED || answer.status != 200) {
 		uplink_explain(&answer, why, sizeof(why));
 	} else if (ack_open(answer.body, answer.body_len, agent->trust.keys, agent->identity.device,
@@ -324,7 +339,8 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 			 why);
 		if (state_save(&agent->state, &agent->places, err) < 0)
 			ret = -1;
-	} else if (ship_acknowledged(agent, ack, batch->seqs, batch->count, out, err) < 0) {
+	} else if (ret == 1 &&
+		   ship_acknowledged(agent, ack, batch->seqs, batch->count, out, err) < 0) {
 		ret = -1;
 	}
 	ack_free(ack);
@@ -454,6 +470,8 @@ int ship(struct agent *agent, const struct ship_request *request, struct ship_ou
 		ret = exchange(agent, &batch, out, err);
 		if (ret <= 0)
 			break;
+		if (ret == 2)
+			continue;
 		if (batch.resend) {
 			ret = resent(agent, &batch, err);
 			if (ret < 0)

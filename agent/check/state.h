@@ -61,6 +61,7 @@ struct state {
 	int64_t resend_next, resend_to; /* of the ring, after the collector was restored; 0: none */
 	unsigned refused_row;           /* heartbeats refused one after the other */
 	char rotated_kid[CRYPTO_KID_LEN + 1]; /* the successor was acknowledged: it takes over */
+	int64_t rotated_seq;                  /* the heartbeat that named it stays; 0: none */
 
 	/* Serials only rise, for each signer: a lower one was seen before, or is forged. */
 	struct state_serial {

@@ -54,20 +54,47 @@ int uplink_call(const struct places *places, const struct config *config,
 	return ret;
 }
 
-/* RFC 9457; whoever wrote it, it is only shown. */
-static bool read_problem(const struct uplink_answer *answer, char *out, size_t out_size)
+/* RFC 9457.  NULL: it is none. */
+static struct json *open_problem(const struct uplink_answer *answer)
 {
-	const char *detail = NULL;
 	struct json *root;
 	struct err err;
-	bool found;
 
 	if (strncmp(answer->content_type, "application/problem+json", 24) != 0 ||
 	    json_parse(answer->body, answer->body_len, &root, &err) < 0)
+		return NULL;
+	if (json_is_object(root))
+		return root;
+	json_free(root);
+	return NULL;
+}
+
+bool uplink_problem(const struct uplink_answer *answer, const char *name)
+{
+	static const char urn[] = "urn:caretaker:problem:";
+	struct json *root = answer->result == UPLINK_ANSWERED ? open_problem(answer) : NULL;
+	const char *type;
+	struct err err;
+	bool found = root && json_get_string(root, "type", 200, &type, &err) == 0 &&
+		     strncmp(type, urn, sizeof(urn) - 1) == 0 &&
+		     strcmp(type + sizeof(urn) - 1, name) == 0;
+
+	json_free(root);
+	return found;
+}
+
+/* Whoever wrote it, it is only shown. */
+static bool read_problem(const struct uplink_answer *answer, char *out, size_t out_size)
+{
+	struct json *root = open_problem(answer);
+	const char *detail = NULL;
+	struct err err;
+	bool found;
+
+	if (!root)
 		return false;
-	found = json_is_object(root) &&
-		(json_get_string(root, "detail", 1000, &detail, &err) == 0 ||
-		 json_get_string(root, "title", 1000, &detail, &err) == 0);
+	found = json_get_string(root, "detail", 1000, &detail, &err) == 0 ||
+		json_get_string(root, "title", 1000, &detail, &err) == 0;
 	if (found)
 		text_clean(out, out_size, detail, strlen(detail));
 	json_free(root);

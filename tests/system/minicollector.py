@@ -291,7 +291,7 @@ class MiniCollector:
             kid = json.loads(unb64(line.split('.')[0]))['kid']
             device = self.devices.get(kid)
             if not device:
-                return self.problem(403, 'device-unknown', 'this device is not known')
+                return self.problem(403, 'unknown-device', 'this device is not known')
             payload = open_jws(line, device.keys[kid], 'heartbeat')
             for name in ('device', 'boot', 'agent', 'policy', 'exceptions', 'keys'):
                 payload.setdefault(name, device.known.get(name))

@@ -368,6 +368,48 @@ def test_a_collector_restored_from_yesterday_is_sent_again_what_it_lost(site, co
     assert pc.status()['collector']['acknowledged'] == max(chain)
 
 
+@pytest.mark.parametrize('rotations', [1, 2])
+def test_a_collector_restored_from_before_a_devices_key_rotation_learns_the_key_again(
+        site, collector, rotations):
+    pc = site.enrolled(collector)
+    pc.beat()
+    backup = site.folder / 'backup'
+    collector.cmd('backup', backup)
+    pc.beat()                                   # signed by a key that is replaced afterwards
+    for _ in range(rotations):
+        pc.check('rotate-key')
+        pc.beat()
+        pc.beat()
+    signed = {n: (pc.state / f'spool/{n}.jws').read_text().strip() for n in pc.spool()}
+    kids = {json.loads(unb64(text.split('.')[0]))['kid'] for text in signed.values()}
+    assert len(kids) == 1 + rotations
+    restore(site, collector, backup)
+    pc.beat()
+    chain = {row['seq']: row['body'] for row in collector.chain(pc.uuid)}
+    assert {n: chain.get(n) for n in signed} == signed
+    assert max(chain) > max(signed) and sorted(chain) == list(range(1, max(chain) + 1))
+    assert pc.status()['collector']['trouble'] == ''
+    assert collector.events(pc.uuid, 'key-rotated')
+    whole(collector, pc)
+
+
+def test_a_device_that_a_restored_collector_never_knew_says_so_and_loses_nothing(site, collector):
+    backup = site.folder / 'backup'
+    collector.cmd('backup', backup)
+    pc = site.enrolled(collector)
+    pc.beat()
+    pc.check('rotate-key')
+    pc.beat()
+    pc.beat()
+    restore(site, collector, backup)
+    pc.beat()
+    spool = pc.spool()
+    for _ in range(2):
+        pc.beat()
+        assert 'no device here has' in pc.status()['collector']['trouble']
+        assert pc.saved()['resend_next'] == 0 and pc.spool() == spool
+
+
 def test_a_policy_published_after_the_backup_is_followed_by_one_that_devices_take(site, collector):
     pc = site.enrolled(collector)
     collector.publish(INI.format('One'))

@@ -12,27 +12,24 @@
 #include "tools/collector/identity.h"
 #include "tools/collector/keycache.h"
 
+#define SUCCESSORS_MAX 4
+
 /* --- one line --- */
+
+/* Keys that heartbeats of this request name as the next: whoever sends again what a restored
+ * collector lost signs with them in the same request. */
+struct successors {
+	struct successor {
+		struct store_key key; /* id 0: the store has it once its introduction is stored */
+		struct crypto_key *parsed;
+	} all[SUCCESSORS_MAX];
+	unsigned count;
+};
 
 static void mark(struct ingest_item *item, enum ingest_state state, const char *why)
 {
 	item->state = state;
 	(void)text_copy(item->why, sizeof(item->why), why); /* cut is good enough */
-}
-
-/* The successor that a rotation names is a key, and that thumbprint is its own. */
-static int check_next_key(const struct heartbeat *heartbeat, struct err *err)
-{
-	struct crypto_key *key;
-	bool same;
-
-	if (!heartbeat->next_kid[0])
-		return 0;
-	if (crypto_key_new(heartbeat->next_key, &key, err) < 0)
-		return err_wrap(err, "the next key");
-	same = strcmp(crypto_key_kid(key), heartbeat->next_kid) == 0;
-	crypto_key_free(key);
-	return same ? 0 : err_set(err, ERR_INVALID, "the next key has another thumbprint");
 }
 
 static void read_payload(struct ingest_item *item, const struct jws *jws, struct buf *scratch)
@@ -54,10 +51,40 @@ static void read_payload(struct ingest_item *item, const struct jws *jws, struct
 	else
 		item->state = INGEST_GOOD;
 }
+static const struct successor *find_successor(const struct successors *successors, const char *kid)
+{
+	for (unsigned i = 0; i < successors->count; i++) {
+		if (strcmp(successors->all[i].key.kid, kid) == 0)
+			return &successors->all[i];
+	}
+	return NULL;
+}
+
+static int note_successor(struct successors *successors, const struct ingest_item *item,
+			  struct err *err)
+{
+	const struct heartbeat *hb = &item->heartbeat;
+	struct successor *to = &successors->all[successors->count];
+
+	if (item->state != INGEST_GOOD || !hb->next_kid[0] || successors->count == SUCCESSORS_MAX ||
+	    find_successor(successors, hb->next_kid))
+		return 0;
+	if (crypto_key_new(hb->next_key, &to->parsed, err) < 0)
+		return -1;
+	to->key = item->key;
+	to->key.id = 0;
+	memcpy(to->key.kid, hb->next_kid, sizeof(to->key.kid));
+	memcpy(to->key.point, hb->next_key, sizeof(to->key.point));
+	successors->count++;
+	return 0;
+}
+
 
 static int read_item(struct ingest_item *item, struct keycache *cache, struct store *store,
-		     struct buf *scratch, struct err *err)
+		     struct successors *successors, struct buf *scratch, struct err *err)
 {
+	const struct successor *successor;
+	const struct crypto_key *parsed;
 	const struct keycache_entry *entry;
 	struct jws jws;
 
@@ -65,20 +92,26 @@ static int read_item(struct ingest_item *item, struct keycache *cache, struct st
 		mark(item, INGEST_MALFORMED, err->msg);
 		return 0;
 	}
-	if (keycache_find(cache, store, jws.kid, &entry, err) < 0) {
-		if (err->code != ERR_NOTFOUND)
-			return -1;
+	if (keycache_find(cache, store, jws.kid, &entry, err) == 0) {
+		item->key = entry->key;
+		parsed = entry->parsed;
+	} else if (err->code != ERR_NOTFOUND) {
+		return -1;
+	} else if ((successor = find_successor(successors, jws.kid))) {
+		item->key = successor->key;
+		item->introduced = true;
+		parsed = successor->parsed;
+	} else {
 		mark(item, INGEST_UNKNOWN_KEY, "no device here has the key that it names");
 		return 0;
 	}
-	item->key = entry->key;
-	if (!jws_verify(&jws, entry->parsed)) {
+	if (!jws_verify(&jws, parsed)) {
 		mark(item, INGEST_BAD_SIGNATURE, "the signature does not hold");
 		return 0;
 	}
 	crypto_sha256_b64(item->jws, item->jws_len, item->hash);
 	read_payload(item, &jws, scratch);
-	return 0;
+	return note_successor(successors, item, err);
 }
 
 /* --- a request --- */
@@ -154,6 +187,19 @@ static int find_sender(struct ingest_batch *batch, struct ingest_problem *out)
 	}
 	return batch->first < 0 ? nothing_signed(&batch->items[0], out) : 0;
 }
+static int read_items(struct ingest_batch *batch, struct keycache *cache, struct store *store,
+		      struct buf *scratch, struct err *err)
+{
+	struct successors successors = {.count = 0};
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < batch->count; i++)
+		ret = read_item(&batch->items[i], cache, store, &successors, scratch, err);
+	for (unsigned i = 0; i < successors.count; i++)
+		crypto_key_free(successors.all[i].parsed);
+	return ret;
+}
+
 
 int ingest_read(char *body, size_t len, int64_t now, struct keycache *cache, struct store *store,
 		struct buf *scratch, struct ingest_batch **out, struct ingest_problem *out_problem)
@@ -177,12 +223,10 @@ int ingest_read(char *body, size_t len, int64_t now, struct keycache *cache, str
 	batch->received_at = now;
 	batch->count = count;
 	cut_lines(batch, len);
-	for (unsigned i = 0; i < count; i++) {
-		if (read_item(&batch->items[i], cache, store, scratch, &err) < 0) {
-			ingest_free(batch);
-			return problem(out_problem, 503, "store",
-				       "the store cannot be read for now", err.msg);
-		}
+	if (read_items(batch, cache, store, scratch, &err) < 0) {
+		ingest_free(batch);
+		return problem(out_problem, 503, "store", "the store cannot be read for now",
+			       err.msg);
 	}
 	if (find_sender(batch, out_problem) < 0) {
 		ingest_free(batch);
@@ -205,6 +249,27 @@ void ingest_free(struct ingest_batch *batch)
 }
 
 /* --- in the transaction --- */
+/* A key that a heartbeat before it in the request introduced has its row by now.  1: it has.  0:
+ * that heartbeat was refused, so this one is. */
+static int find_introduced(struct ingest_item *item, struct store *store, struct err *err)
+{
+	struct store_key key;
+
+	if (!item->introduced)
+		return 1;
+	if (store->live->find_key(store, item->key.kid, &key, err) < 0) {
+		if (err->code != ERR_NOTFOUND)
+			return -1;
+	} else if (key.device_id == item->key.device_id) {
+		item->key = key;
+		return 1;
+	}
+	item->placed = (struct store_placed){.as = STORE_REFUSED};
+	(void)text_copy(item->placed.why, sizeof(item->placed.why),
+			"the heartbeat that names its key was refused");
+	return 0;
+}
+
 
 int ingest_store(struct ingest_batch *batch, struct store *store, struct err *err)
 {
@@ -222,6 +287,11 @@ int ingest_store(struct ingest_batch *batch, struct store *store, struct err *er
 		if (item->state != INGEST_GOOD)
 			continue;
 		memcpy(in.hash, item->hash, sizeof(in.hash));
+		known = find_introduced(item, store, err);
+		if (known < 0)
+			return -1;
+		if (known == 0)
+			continue;
 		if (store->live->put_heartbeat(store, &in, &item->placed, err) < 0)
 			return -1;
 		if (item->placed.as == STORE_REFUSED)
