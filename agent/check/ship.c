@@ -105,7 +105,7 @@ static void confirm(struct agent *agent, const struct heartbeat *h)
 	}
 	if (h->volatile_chain)
 		s->chain_begins = false;
-	if (h->next_kid[0])
+	if (h->next_kid[0]) {
 		memcpy(s->rotated_kid, h->next_kid, sizeof(s->rotated_kid));
 		s->rotated_seq = h->seq;
 	}

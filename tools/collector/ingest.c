@@ -50,6 +50,7 @@ static void read_payload(struct ingest_item *item, const struct jws *jws, struct
 		mark(item, INGEST_REFUSED, err.msg);
 	else
 		item->state = INGEST_GOOD;
+
 }
 static const struct successor *find_successor(const struct successors *successors, const char *kid)
 {
@@ -79,13 +80,12 @@ static int note_successor(struct successors *successors, const struct ingest_ite
 	return 0;
 }
 
-
 static int read_item(struct ingest_item *item, struct keycache *cache, struct store *store,
 		     struct successors *successors, struct buf *scratch, struct err *err)
+	const struct keycache_entry *entry;
 {
 	const struct successor *successor;
 	const struct crypto_key *parsed;
-	const struct keycache_entry *entry;
 	struct jws jws;
 
 	if (jws_split(JWS_HEARTBEAT, item->jws, item->jws_len, &jws, err) < 0) {
@@ -186,6 +186,7 @@ static int find_sender(struct ingest_batch *batch, struct ingest_problem *out)
 			     "it is another device's: a request carries those of one");
 	}
 	return batch->first < 0 ? nothing_signed(&batch->items[0], out) : 0;
+
 }
 static int read_items(struct ingest_batch *batch, struct keycache *cache, struct store *store,
 		      struct buf *scratch, struct err *err)
@@ -199,7 +200,6 @@ static int read_items(struct ingest_batch *batch, struct keycache *cache, struct
 		crypto_key_free(successors.all[i].parsed);
 	return ret;
 }
-
 
 int ingest_read(char *body, size_t len, int64_t now, struct keycache *cache, struct store *store,
 		struct buf *scratch, struct ingest_batch **out, struct ingest_problem *out_problem)
@@ -248,6 +248,7 @@ void ingest_free(struct ingest_batch *batch)
 	free(batch);
 }
 
+
 /* --- in the transaction --- */
 /* A key that a heartbeat before it in the request introduced has its row by now.  1: it has.  0:
  * that heartbeat was refused, so this one is. */
@@ -270,7 +271,6 @@ static int find_introduced(struct ingest_item *item, struct store *store, struct
 	return 0;
 }
 
-
 int ingest_store(struct ingest_batch *batch, struct store *store, struct err *err)
 {
 	batch->any = false;
@@ -283,6 +283,8 @@ int ingest_store(struct ingest_batch *batch, struct store *store, struct err *er
 			.jws_len = item->jws_len,
 			.received_at = batch->received_at,
 		};
+		int known;
+
 
 		if (item->state != INGEST_GOOD)
 			continue;
