@@ -32,6 +32,21 @@ static void mark(struct ingest_item *item, enum ingest_state state, const char *
 	(void)text_copy(item->why, sizeof(item->why), why); /* cut is good enough */
 }
 
+/* The successor that a rotation names is a key, and that thumbprint is its own. */
+static int check_next_key(const struct heartbeat *heartbeat, struct err *err)
+{
+	struct crypto_key *key;
+	bool same;
+
+	if (!heartbeat->next_kid[0])
+		return 0;
+	if (crypto_key_new(heartbeat->next_key, &key, err) < 0)
+		return err_wrap(err, "the next key");
+	same = strcmp(crypto_key_kid(key), heartbeat->next_kid) == 0;
+	crypto_key_free(key);
+	return same ? 0 : err_set(err, ERR_INVALID, "the next key has another thumbprint");
+}
+
 static void read_payload(struct ingest_item *item, const struct jws *jws, struct buf *scratch)
 {
 	struct err err;
@@ -50,8 +65,8 @@ static void read_payload(struct ingest_item *item, const struct jws *jws, struct
 		mark(item, INGEST_REFUSED, err.msg);
 	else
 		item->state = INGEST_GOOD;
-
 }
+
 static const struct successor *find_successor(const struct successors *successors, const char *kid)
 {
 	for (unsigned i = 0; i < successors->count; i++) {
@@ -82,8 +97,8 @@ static int note_successor(struct successors *successors, const struct ingest_ite
 
 static int read_item(struct ingest_item *item, struct keycache *cache, struct store *store,
 		     struct successors *successors, struct buf *scratch, struct err *err)
-	const struct keycache_entry *entry;
 {
+	const struct keycache_entry *entry;
 	const struct successor *successor;
 	const struct crypto_key *parsed;
 	struct jws jws;
@@ -186,8 +201,8 @@ static int find_sender(struct ingest_batch *batch, struct ingest_problem *out)
 			     "it is another device's: a request carries those of one");
 	}
 	return batch->first < 0 ? nothing_signed(&batch->items[0], out) : 0;
-
 }
+
 static int read_items(struct ingest_batch *batch, struct keycache *cache, struct store *store,
 		      struct buf *scratch, struct err *err)
 {
@@ -248,8 +263,8 @@ void ingest_free(struct ingest_batch *batch)
 	free(batch);
 }
 
-
 /* --- in the transaction --- */
+
 /* A key that a heartbeat before it in the request introduced has its row by now.  1: it has.  0:
  * that heartbeat was refused, so this one is. */
 static int find_introduced(struct ingest_item *item, struct store *store, struct err *err)
@@ -285,15 +300,14 @@ int ingest_store(struct ingest_batch *batch, struct store *store, struct err *er
 		};
 		int known;
 
-
 		if (item->state != INGEST_GOOD)
 			continue;
-		memcpy(in.hash, item->hash, sizeof(in.hash));
 		known = find_introduced(item, store, err);
 		if (known < 0)
 			return -1;
 		if (known == 0)
 			continue;
+		memcpy(in.hash, item->hash, sizeof(in.hash));
 		if (store->live->put_heartbeat(store, &in, &item->placed, err) < 0)
 			return -1;
 		if (item->placed.as == STORE_REFUSED)
