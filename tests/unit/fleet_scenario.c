@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/err.h"
+#include "agent/base/json.h"
 #include "tools/fleet/latency.h"
 #include "tools/fleet/scenario.h"
 
@@ -31,6 +33,39 @@ static void the_built_in_scenario_speaks_the_controls_own_words(void **state)
 		if (!reason_known(scenario->faults[i].state.control, scenario->faults[i].state.why))
 			fail_msg("[fault %s]: unknown reason '%s'", scenario->faults[i].name,
 				 scenario->faults[i].state.why);
+	free(scenario);
+}
+
+/* Both sentences with the scenario's evidence: a hole in one is what a technician would stumble on.
+ */
+static void assert_whole_sentences(const struct scenario_state *state)
+{
+	struct json *evidence = NULL;
+	struct buf text;
+	struct err err;
+
+	buf_init(&text, 0);
+	assert_int_equal(json_parse(state->evidence, strlen(state->evidence), &evidence, &err), 0);
+	reason_wrong(state->control, state->why, evidence, &text);
+	reason_todo(state->control, state->why, evidence, &text);
+	/* Times are told when a computer reports. */
+	if (strstr(buf_text(&text), "(not known)") && !strchr(state->evidence, '@'))
+		fail_msg("%s %s: %s", control_name(state->control), state->why, buf_text(&text));
+	json_free(evidence);
+	buf_clear(&text);
+}
+
+static void the_built_in_scenario_leaves_no_hole_in_a_sentence(void **state)
+{
+	struct scenario *scenario = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(scenario_default(&scenario, &err), 0);
+	for (unsigned i = 0; i < scenario->healthy_count; i++)
+		assert_whole_sentences(&scenario->healthy[i]);
+	for (unsigned i = 0; i < scenario->fault_count; i++)
+		assert_whole_sentences(&scenario->faults[i].state);
 	free(scenario);
 }
 
@@ -122,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_built_in_scenario_speaks_the_controls_own_words),
+		cmocka_unit_test(the_built_in_scenario_leaves_no_hole_in_a_sentence),
 		cmocka_unit_test(refuses_what_it_does_not_know_by_file_and_line),
 		cmocka_unit_test(the_same_seed_gives_the_same_faults_to_the_share_it_says),
 		cmocka_unit_test(percentiles_are_within_a_bucket_of_the_truth),

@@ -11,6 +11,7 @@
 #include "agent/base/options.h"
 #include "agent/base/text.h"
 #include "platform/os.h"
+#include "platform/terminal.h"
 #include "tools/fleet/client.h"
 #include "tools/fleet/fleet.h"
 #include "tools/fleet/load.h"
@@ -65,6 +66,13 @@ static const char *state_dir(const struct options *options)
 	const char *dir = options_get(options, "state");
 
 	return dir ? dir : "fleet";
+}
+
+/* A line that rewrites itself is for a person at a terminal. */
+static bool shows_progress(const struct options *options)
+{
+	return !options_has(options, "quiet") && !options_has(options, "json") &&
+	       plat_stdout_colours();
 }
 
 static void show_progress(uint64_t done, uint64_t failed, double seconds)
@@ -122,7 +130,7 @@ static void show_text(const struct load_result *result)
 
 static int report(const struct options *options, const struct load_result *result)
 {
-	if (!options_has(options, "quiet") && !options_has(options, "json"))
+	if (shows_progress(options))
 		fprintf(stderr, "\r\033[K");
 	if (options_has(options, "json"))
 		show_json(result);
@@ -208,7 +216,7 @@ static int read_load(const struct options *options, const struct fleet *fleet,
 	out->full_percent = (unsigned)full;
 	out->threads = (unsigned)connections;
 	out->reconnect = options_has(options, "reconnect");
-	if (!options_has(options, "quiet") && !options_has(options, "json"))
+	if (shows_progress(options))
 		out->progress = show_progress;
 	return 0;
 }
