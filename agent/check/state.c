@@ -129,10 +129,10 @@ int state_save(const struct state *s, struct places *places, struct err *err)
 	jsonw_int(&w, "resend_to", s->resend_to);
 	jsonw_int(&w, "refused_row", s->refused_row);
 	jsonw_string(&w, "rotated_kid", s->rotated_kid);
+	jsonw_int(&w, "rotated_seq", s->rotated_seq);
 	jsonw_int(&w, "exceptions_serial", s->exceptions_serial);
 	write_lists(s, &w);
 	jsonw_int(&w, "failures", s->failures);
-	jsonw_int(&w, "rotated_seq", s->rotated_seq);
 	jsonw_int(&w, "retry_uptime_ms", s->retry_uptime_ms);
 	jsonw_string(&w, "retry_boot", s->retry_boot);
 	jsonw_int(&w, "contact_at", s->contact_at);
@@ -321,13 +321,13 @@ static int read_numbers(const struct json *root, struct state *s, struct err *er
 	    json_get_int(root, "resend_next", 0, READ_MAX, &s->resend_next, err) < 0 ||
 	    json_get_int(root, "resend_to", 0, READ_MAX, &s->resend_to, err) < 0 ||
 	    json_get_int(root, "exceptions_serial", 0, READ_MAX, &s->exceptions_serial, err) < 0 ||
+	    json_opt_int(root, "rotated_seq", 0, READ_MAX, &s->rotated_seq, err) < 0 ||
 	    json_get_int(root, "refused_row", 0, 1000000, &refused_row, err) < 0 ||
 	    json_get_int(root, "failures", 0, 1000000, &failures, err) < 0 ||
 	    json_get_int(root, "retry_uptime_ms", 0, READ_MAX, &s->retry_uptime_ms, err) < 0 ||
 	    json_get_int(root, "contact_at", -READ_MAX, READ_MAX, &s->contact_at, err) < 0)
 		return -1;
 	s->dicts = (unsigned)dicts;
-	    json_opt_int(root, "rotated_seq", 0, READ_MAX, &s->rotated_seq, err) < 0 ||
 	s->failures = (unsigned)failures;
 	s->refused_row = (unsigned)refused_row;
 	return 0;
