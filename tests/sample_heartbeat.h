@@ -36,16 +36,24 @@ static inline void sample_fill_controls(void)
 	const int64_t at = SAMPLE_AT, day = 86400;
 
 	sample_control(0, CONTROL_SCREEN_LOCK, VERDICT_FAIL, "locks-late", at - 12 * day - 77, 0,
-		       "{\"desktop\":\"GNOME\",\"idle_s\":1800,\"delay_s\":0,\"idle_max_s"
-		       "\":900}");
+		       "{\"desktops\":[{\"name\":\"GNOME\",\"enabled\":true,\"idle_s"
+		       "\":1800,\"delay_s\":0,\"fixed\":false,\"open\":\"idle-delay"
+		       "\"}],\"desktop\":\"GNOME\",\"idle_s\":1800,\"idle_max_s\":90"
+		       "0}");
 	sample_control(1, CONTROL_ACCOUNTS, VERDICT_PASS, "ok", at - 40 * day, 0,
 		       "{\"people\":3,\"administrators\":1,\"logged_on\":1}");
 	sample_control(2, CONTROL_PASSWORD_POLICY, VERDICT_PASS, "ok", at - 40 * day, 0,
 		       "{\"checked_by\":\"pam_pwquality\",\"min_length\":8,\"min_length_wa"
 		       "nted\":8,\"min_classes\":0,\"guesses_max\":10}");
 	sample_control(3, CONTROL_HARDWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"vendor\":\"HP\",\"model\":\"ProBook 440 G8\",\"memory_mib\":781"
-		       "2,\"battery_percent\":87}");
+		       "{\"vendor\":\"HP\",\"model\":\"HP ProBook 440 G8 Notebook PC"
+		       "\",\"serial\":\"5CD1234XYZ\",\"form\":\"laptop\",\"firmware"
+		       "\":\"T70 Ver. 01.19.00\",\"cpu\":\"11th Gen Intel(R) Core(TM"
+		       ") i5-1135G7 @ 2.40GHz\",\"cpus\":8,\"memory_mib\":7812,\"dri"
+		       "ves\":[{\"name\":\"KBG40ZNV256G KIOXIA\",\"gb\":256,\"bus\":"
+		       "\"nvme\",\"serial\":\"X0PF700GQKV1\"}],\"battery_percent\":8"
+		       "7,\"battery_cycles\":212,\"usb\":{\"hid\":2,\"hub\":1,\"vide"
+		       "o\":1}}");
 	sample_control(4, CONTROL_SOFTWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
 		       "{\"count\":1042,\"kinds\":{\"dpkg\":1031,\"flatpak\":11}}");
 	sample_control(5, CONTROL_CONFIGURATION, VERDICT_NOT_APPLICABLE, "nothing-required",
@@ -56,27 +64,33 @@ static inline void sample_fill_controls(void)
 		       "{\"dns_servers\":2}");
 	sample_control(8, CONTROL_REMOTE_ACCESS, VERDICT_PASS, "ok", at - 40 * day, 0, "{}");
 	sample_control(9, CONTROL_ANTI_VIRUS, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"products\":[{\"name\":\"ClamAV\",\"running\":true,\"on_access\""
-		       ":true,\"updates_itself\":true,\"version\":\"1.0.7\",\"signatures_a"
-		       "t\":\"2026-11-22T00:41:49Z\",\"signature_age_s\":20291}],\"detecti"
-		       "ons\":[],\"product\":\"ClamAV\",\"signature_max_s\":172800,\"updat"
-		       "er\":\"freshclam\"}");
+		       "{\"products\":[{\"name\":\"ClamAV\",\"version\":\"1.0.7\",\""
+		       "running\":true,\"on_access\":true,\"updates_itself\":true,\""
+		       "signatures_at\":\"2026-11-22T00:41:49Z\",\"signatures\":\"27"
+		       "834\"}],\"detections\":[],\"product\":\"ClamAV\",\"updater\""
+		       ":\"freshclam\"}");
 	sample_control(10, CONTROL_UPDATES, VERDICT_PASS, "pending", at - 2 * day - 911,
 		       at + 9 * day,
-		       "{\"release\":\"Debian GNU/Linux 12 (bookworm)\",\"ends_by\":\"dist"
-		       "ro-info, long-term support\",\"ends\":\"2028-06-30T00:00:00Z\",\"m"
-		       "anager\":\"apt\",\"asked_at\":\"2026-11-22T05:58:12Z\",\"pending\""
-		       ":[{\"name\":\"libexpat1\",\"installed\":\"2.5.0-1+deb12u1\",\"fixe"
-		       "d\":\"2.5.0-1+deb12u2\",\"severity\":\"high\",\"since\":\"2026-11-"
-		       "20T06:04:49Z\",\"dated\":\"released\",\"due_at\":\"2026-12-01T06:2"
-		       "0:00Z\"}]}");
+		       "{\"release\":\"Debian GNU/Linux 12 (bookworm)\",\"ends_by\":"
+		       "\"distro-info, long-term support\",\"ends\":\"2028-06-30T00:"
+		       "00:00Z\",\"manager\":\"apt\",\"asked_at\":\"2026-11-22T05:58"
+		       ":12Z\",\"pending\":[{\"name\":\"libexpat1\",\"installed\":\""
+		       "2.5.0-1+deb12u1\",\"fixed\":\"2.5.0-1+deb12u2\",\"severity\""
+		       ":\"high\",\"since\":\"2026-11-20T06:04:49Z\",\"dated\":\"cha"
+		       "ngelog\",\"due_at\":\"2026-12-01T06:20:00Z\"}],\"pending_cou"
+		       "nt\":1,\"due_at\":\"2026-12-01T06:20:00Z\",\"other_count\":4"
+		       ",\"lists_at\":\"2026-11-22T05:57:50Z\",\"lists_by\":\"Releas"
+		       "e\",\"automatic\":true,\"automatic_by\":\"unattended-upgrade"
+		       "s, started by apt-daily-upgrade.timer\",\"last_success\":\"2"
+		       "026-11-21T06:11:40Z\",\"reboot_pending\":false}");
 	sample_control(11, CONTROL_DISK_ENCRYPTION, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"volumes\":[{\"name\":\"/\",\"device\":\"dm-1\",\"type\":\"ext4"
-		       "\",\"encryption\":\"luks2\"}],\"plain\":[]}");
+		       "{\"volumes\":[{\"name\":\"/\",\"device\":\"dm-1\",\"type\":"
+		       "\"ext4\",\"encryption\":\"luks2\"},{\"name\":\"/boot\",\"dev"
+		       "ice\":\"nvme0n1p2\",\"type\":\"ext4\",\"encryption\":\"none"
+		       "\",\"left_out\":true}]}");
 	sample_control(12, CONTROL_FIREWALL, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"ipv4\":\"filters\",\"ipv6\":\"filters\",\"rules\":\"nftables\","
-		       "\"product\":\"ufw\",\"unit\":\"ufw\",\"at_boot\":true,\"running\":"
-		       "true}");
+		       "{\"ipv4\":\"filters\",\"ipv6\":\"filters\",\"rules\":\"nftab"
+		       "les\",\"product\":\"ufw\",\"at_boot\":true,\"running\":true}");
 	sample_control(13, CONTROL_TAMPER, VERDICT_PASS, "ok", at - 40 * day, 0, "{}");
 	sample_control(14, CONTROL_BACKUP, VERDICT_NOT_APPLICABLE, "not-asked", at - 40 * day, 0,
 		       "{}");
@@ -137,8 +151,15 @@ static inline void sample_heartbeat(struct heartbeat *h, bool full)
 	h->control_count = full ? SAMPLE_CONTROLS : 2;
 	h->events = sample_events;
 	h->event_count = full ? 3 : 0;
-	if (full)
+	if (full) {
 		sample_hash("inventory", h->inventory);
+		return;
+	}
+	/* As the base said. */
+	h->device[0] = h->boot[0] = h->agent[0] = h->policy_name[0] = '\0';
+	h->policy_serial = h->exceptions_serial = HEARTBEAT_AS_BASE;
+	h->acked_time = 0;
+	h->since_acked_s = -1;
 }
 
 #endif

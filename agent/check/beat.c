@@ -13,6 +13,7 @@
 #include "agent/proto/deflate.h"
 #include "agent/proto/jws.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,14 @@ static bool differs(const struct state_control *c, int64_t now)
 	       (now < c->sent.at || now - c->sent.at >= EVIDENCE_PACE_S);
 }
 
+static bool stands_as_told(const struct state_control *c)
+{
+	struct state_told told;
+
+	state_tell(c, &told);
+	return strcmp(told.standing, c->sent.standing) == 0;
+}
+
 static void add_controls(struct agent *agent, struct beat *beat)
 {
 	struct heartbeat *h = &beat->heartbeat;
@@ -49,6 +58,7 @@ static void add_controls(struct agent *agent, struct beat *beat)
 		if (!c->known || (!h->full && !differs(c, agent->now)))
 			continue;
 		(void)text_copy(to->id, sizeof(to->id), control_name((enum control_id)i));
+		to->as_base = !h->full && stands_as_told(c);
 		to->mode = c->mode;
 		to->verdict = c->verdict;
 		memcpy(to->why, c->why, sizeof(to->why));
@@ -97,17 +107,48 @@ static void add_policy(const struct agent *agent, struct heartbeat *h)
 	       h->rejected_count * sizeof(agent->state.rejected[0]));
 }
 
-/* A hash does not deflate: a delta names only one that is another than was told. */
-static void add_hashes(struct agent *agent, struct heartbeat *h)
+static void hash_policy(const struct agent *agent, const struct heartbeat *h, char out[HASH_TEXT])
 {
-	struct state *s = &agent->state;
+	char line[256];
+	int len = snprintf(line, sizeof(line), "%s %lld %s", h->policy_name,
+			   (long long)h->policy_serial, agent->trust.policy_sha256);
 
-	memcpy(s->flying_hashes.policy, agent->trust.policy_sha256, HASH_TEXT);
-	memcpy(s->flying_hashes.inventory, s->inventory, HASH_TEXT);
-	if (h->full || strcmp(s->flying_hashes.policy, s->sent_hashes.policy) != 0)
-		memcpy(h->policy_sha256, s->flying_hashes.policy, HASH_TEXT);
-	if (h->full || strcmp(s->flying_hashes.inventory, s->sent_hashes.inventory) != 0)
-		memcpy(h->inventory, s->flying_hashes.inventory, HASH_TEXT);
+	crypto_sha256_b64(line, (size_t)len, out);
+}
+
+/* Who it is and what is in force: hashes and ids do not deflate, so a delta names only what is
+ * another than its base told. */
+static void add_facts(struct agent *agent, struct heartbeat *h)
+{
+	struct state_facts *now = &agent->state.flying_facts;
+	const struct state_facts *told = &agent->state.sent_facts;
+
+	hash_policy(agent, h, now->policy);
+	memcpy(now->inventory, agent->state.inventory, HASH_TEXT);
+	memcpy(now->boot, h->boot, sizeof(now->boot));
+	memcpy(now->agent, h->agent, sizeof(now->agent));
+	now->exceptions = h->exceptions_serial;
+	memcpy(h->policy_sha256, agent->trust.policy_sha256, HASH_TEXT);
+	memcpy(h->inventory, now->inventory, HASH_TEXT);
+	if (h->full)
+		return;
+	h->device[0] = '\0';
+	if (strcmp(now->policy, told->policy) == 0) {
+		h->policy_serial = HEARTBEAT_AS_BASE;
+		h->policy_name[0] = h->policy_sha256[0] = '\0';
+	}
+	if (strcmp(now->inventory, told->inventory) == 0)
+		h->inventory[0] = '\0';
+	if (now->exceptions == told->exceptions)
+		h->exceptions_serial = HEARTBEAT_AS_BASE;
+	if (strcmp(now->agent, told->agent) == 0)
+		h->agent[0] = '\0';
+	if (strcmp(now->boot, told->boot) == 0) {
+		h->boot[0] = '\0';
+		/* Both follow from the base's uptime and its acknowledgement. */
+		h->acked_time = 0;
+		h->since_acked_s = -1;
+	}
 }
 
 static void add_chain(const struct agent *agent, struct heartbeat *h)
@@ -235,7 +276,7 @@ int beat_sign(struct agent *agent, bool full, struct err *err)
 	for (int i = 0; i < CONTROL_COUNT; i++)
 		agent->state.controls[i].flying = agent->state.controls[i].sent;
 	add_controls(agent, beat);
-	add_hashes(agent, h);
+	add_facts(agent, h);
 	if (sign_what_fits(agent, beat, &jws, err) == 0)
 		ret = keep(agent, h, &jws, err);
 	if (ret < 0)

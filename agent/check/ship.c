@@ -98,7 +98,7 @@ static void confirm(struct agent *agent, const struct heartbeat *h)
 	for (int i = 0; h->seq == s->flying_seq && i < CONTROL_COUNT; i++)
 		s->controls[i].sent = s->controls[i].flying;
 	if (h->seq == s->flying_seq)
-		s->sent_hashes = s->flying_hashes;
+		s->sent_facts = s->flying_facts;
 	if (h->full) {
 		s->full_at = agent->now;
 		s->need_full = false;

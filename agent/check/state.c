@@ -96,11 +96,14 @@ static void write_lists(const struct state *s, struct jsonw *w)
 	jsonw_array_end(w);
 }
 
-static void write_hashes(const struct state_hashes *hashes, const char *name, struct jsonw *w)
+static void write_facts(const struct state_facts *facts, const char *name, struct jsonw *w)
 {
 	jsonw_object(w, name);
-	jsonw_string(w, "policy", hashes->policy);
-	jsonw_string(w, "inventory", hashes->inventory);
+	jsonw_string(w, "policy", facts->policy);
+	jsonw_string(w, "inventory", facts->inventory);
+	jsonw_string(w, "boot", facts->boot);
+	jsonw_string(w, "agent", facts->agent);
+	jsonw_int(w, "exceptions", facts->exceptions);
 	jsonw_object_end(w);
 }
 
@@ -138,8 +141,8 @@ int state_save(const struct state *s, struct places *places, struct err *err)
 	jsonw_int(&w, "contact_at", s->contact_at);
 	jsonw_string(&w, "trouble", s->trouble);
 	jsonw_string(&w, "inventory", s->inventory);
-	write_hashes(&s->sent_hashes, "sent_hashes", &w);
-	write_hashes(&s->flying_hashes, "flying_hashes", &w);
+	write_facts(&s->sent_facts, "sent_facts", &w);
+	write_facts(&s->flying_facts, "flying_facts", &w);
 	jsonw_object(&w, "controls");
 	for (int i = 0; i < CONTROL_COUNT; i++)
 		if (s->controls[i].known)
@@ -242,14 +245,17 @@ static int read_controls(const struct json *root, struct state *s, struct err *e
 	return 0;
 }
 
-static int read_hashes(const struct json *root, const char *name, struct state_hashes *out,
-		       struct err *err)
+static int read_facts(const struct json *root, const char *name, struct state_facts *out,
+		      struct err *err)
 {
-	const struct json *hashes;
+	const struct json *facts;
 
-	if (json_get_object(root, name, &hashes, err) < 0 ||
-	    read_text(hashes, "policy", out->policy, sizeof(out->policy), err) < 0 ||
-	    read_text(hashes, "inventory", out->inventory, sizeof(out->inventory), err) < 0)
+	if (json_get_object(root, name, &facts, err) < 0 ||
+	    read_text(facts, "policy", out->policy, sizeof(out->policy), err) < 0 ||
+	    read_text(facts, "inventory", out->inventory, sizeof(out->inventory), err) < 0 ||
+	    read_text(facts, "boot", out->boot, sizeof(out->boot), err) < 0 ||
+	    read_text(facts, "agent", out->agent, sizeof(out->agent), err) < 0 ||
+	    json_get_int(facts, "exceptions", 0, READ_MAX, &out->exceptions, err) < 0)
 		return -1;
 	return 0;
 }
@@ -345,8 +351,8 @@ static int read_all(const struct json *root, struct state *s, struct err *err)
 	    read_text(root, "retry_boot", s->retry_boot, sizeof(s->retry_boot), err) < 0 ||
 	    read_text(root, "trouble", s->trouble, sizeof(s->trouble), err) < 0 ||
 	    read_text(root, "inventory", s->inventory, sizeof(s->inventory), err) < 0 ||
-	    read_hashes(root, "sent_hashes", &s->sent_hashes, err) < 0 ||
-	    read_hashes(root, "flying_hashes", &s->flying_hashes, err) < 0 ||
+	    read_facts(root, "sent_facts", &s->sent_facts, err) < 0 ||
+	    read_facts(root, "flying_facts", &s->flying_facts, err) < 0 ||
 	    read_clock(root, &s->clock, err) < 0 || read_signers(root, s, err) < 0 ||
 	    read_rejected(root, s, err) < 0 || read_marks(root, s, err) < 0 ||
 	    read_controls(root, s, err) < 0)

@@ -86,11 +86,15 @@ struct state {
 	int64_t contact_at; /* best-known time of the last good acknowledgement; 0: never */
 	char trouble[256];  /* why the last try failed; "" when it did not */
 
-	/* Hashes that a delta leaves out while they are as they were told. */
 	char inventory[HASH_TEXT]; /* of the last stock-taking; "": none yet */
-	struct state_hashes {
-		char policy[HASH_TEXT], inventory[HASH_TEXT];
-	} sent_hashes, flying_hashes;
+	/* What a delta leaves out while it is as it was told; all zero: nothing was told yet. */
+	struct state_facts {
+		char policy[HASH_TEXT]; /* of its name, serial and hash */
+		char inventory[HASH_TEXT];
+		char boot[UUID_LEN + 1];
+		char agent[32];
+		int64_t exceptions;
+	} sent_facts, flying_facts;
 
 	struct state_control controls[CONTROL_COUNT];
 };

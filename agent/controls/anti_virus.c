@@ -201,18 +201,27 @@ static void write_products(struct jsonw *w, const struct plat_antivirus *all)
 	jsonw_array_end(w);
 }
 
+static bool is_why(const struct judged *judged, const char *why)
+{
+	return judged->why && strcmp(judged->why, why) == 0;
+}
+
+/* What the sentence needs beside the products: the dates are there, and an age that changes by
+ * itself would be news in each heartbeat. */
 static void write_best(struct jsonw *w, const struct control_input *input,
 		       const struct plat_av_product *product, const struct judged *judged)
 {
 	jsonw_string(w, "product", product->name);
-	if (judged->age_s >= 0)
+	if (is_why(judged, "signatures-old")) {
 		jsonw_int(w, "signature_age_s", judged->age_s);
-	jsonw_int(w, "signature_max_s",
-		  policy_number(input->policy, POLICY_ANTI_VIRUS_SIGNATURES_MAX_AGE_HOURS) *
-			  HOUR_S);
+		jsonw_int(w, "signature_max_s",
+			  policy_number(input->policy,
+					POLICY_ANTI_VIRUS_SIGNATURES_MAX_AGE_HOURS) *
+				  HOUR_S);
+	}
 	if (*product->updater)
 		jsonw_string(w, "updater", product->updater);
-	if (product->last_scan_at)
+	if (is_why(judged, "scan-old"))
 		jsonw_time(w, "last_scan", product->last_scan_at);
 	if (*judged->excluded)
 		jsonw_string(w, "excluded", judged->excluded);

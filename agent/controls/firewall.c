@@ -68,7 +68,6 @@ static void write_evidence(const struct plat_firewall *firewall,
 		jsonw_string(w, "rules", firewall->by);
 	if (manager) {
 		jsonw_string(w, "product", manager->name);
-		jsonw_string(w, "unit", manager->name);
 		jsonw_bool(w, "at_boot", manager->enabled);
 		jsonw_bool(w, "running", manager->running);
 	} else if (firewall->by[0]) {

@@ -187,11 +187,13 @@ static void judge_lists(const struct control_input *input, const struct plat_upd
 	age = input->now > updates->lists_at ? input->now - updates->lists_at : 0;
 	jsonw_time(w, "lists_at", updates->lists_at);
 	jsonw_string(w, "lists_by", updates->lists_from);
-	jsonw_int(w, "lists_age_s", age);
 	if (!updates->archive_at && apt_family && !strcmp(updates->manager, "apt"))
 		control_say(result, VERDICT_FAIL, "no-security-source");
-	if (age > max_s)
-		control_say(result, VERDICT_FAIL, "lists-old");
+	if (age <= max_s)
+		return;
+	/* For the sentence only: an age changes by itself, the date above does not. */
+	jsonw_int(w, "lists_age_s", age);
+	control_say(result, VERDICT_FAIL, "lists-old");
 }
 
 static void judge_automatic(const struct control_input *input, const struct plat_updates *updates,

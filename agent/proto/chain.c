@@ -28,6 +28,9 @@ struct walk {
 	const struct crypto_key *key;
 	struct crypto_key *successors[SUCCESSORS_MAX];
 	unsigned successor_count;
+	/* Keys of the one device: a delta does not say whose it is, its key does. */
+	char kids[SUCCESSORS_MAX + 1][CRYPTO_KID_LEN + 1];
+	unsigned kid_count;
 	struct link *links;
 	size_t count, size;
 };
@@ -108,22 +111,62 @@ static int take_successor(struct walk *walk, const struct heartbeat *heartbeat, 
 	return 0;
 }
 
+static bool has_kid(const struct walk *walk, const char *kid)
+{
+	for (unsigned i = 0; i < walk->kid_count; i++)
+		if (strcmp(walk->kids[i], kid) == 0)
+			return true;
+	return false;
+}
+
+static void take_kid(struct walk *walk, const char *kid)
+{
+	if (kid[0] && !has_kid(walk, kid) && walk->kid_count <= SUCCESSORS_MAX)
+		memcpy(walk->kids[walk->kid_count++], kid, CRYPTO_KID_LEN + 1);
+}
+
+/* Is it the device's that the file began with? */
+static bool same_device(struct walk *walk, const struct jws *jws, const struct heartbeat *heartbeat,
+			size_t line)
+{
+	struct chain_report *report = walk->report;
+
+	if (!heartbeat->device[0]) {
+		if (has_kid(walk, jws->kid))
+			return true;
+		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
+			"names no device, and its key '%s' signed none of those before it",
+			jws->kid);
+		return false;
+	}
+	if (!report->device[0] && has_kid(walk, jws->kid))
+		memcpy(report->device, heartbeat->device, sizeof(report->device));
+	if (strcmp(report->device, heartbeat->device) == 0)
+		return true;
+	if (report->device[0])
+		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
+			"of device '%s', those before are of '%s'", heartbeat->device,
+			report->device);
+	else
+		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
+			"of device '%s', those before are another key's", heartbeat->device);
+	return false;
+}
+
 static int take_heartbeat(struct walk *walk, const struct jws *jws,
 			  const struct heartbeat *heartbeat, size_t line, struct err *err)
 {
 	struct chain_report *report = walk->report;
 	struct link link = {.seq = heartbeat->seq, .at = heartbeat->at, .line = line};
 
-	if (!report->device[0]) {
-		memcpy(report->device, heartbeat->device, sizeof(report->device));
+	if (!report->kid[0]) {
 		memcpy(report->kid, jws->kid, sizeof(report->kid));
+		take_kid(walk, jws->kid);
 	}
-	if (strcmp(report->device, heartbeat->device) != 0) {
-		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
-			"of device '%s', those before are of '%s'", heartbeat->device,
-			report->device);
+	if (!same_device(walk, jws, heartbeat, line))
 		return 0;
-	}
+	take_kid(walk, jws->kid);
+	take_kid(walk, heartbeat->next_kid);
 	report->good++;
 	crypto_sha256_b64(jws->text, jws->text_len, link.hash);
 	memcpy(link.prev, heartbeat->prev, sizeof(link.prev));

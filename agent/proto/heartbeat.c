@@ -47,13 +47,16 @@ static void write_base(struct jsonw *w, const struct heartbeat *h)
 
 static void write_policy(struct jsonw *w, const struct heartbeat *h)
 {
-	jsonw_object(w, "policy");
-	jsonw_string(w, "name", h->policy_name);
-	jsonw_int(w, "serial", h->policy_serial);
-	if (h->policy_sha256[0])
-		jsonw_string(w, "sha256", h->policy_sha256);
-	jsonw_object_end(w);
-	jsonw_int(w, "exceptions", h->exceptions_serial);
+	if (h->policy_serial != HEARTBEAT_AS_BASE) {
+		jsonw_object(w, "policy");
+		jsonw_string(w, "name", h->policy_name);
+		jsonw_int(w, "serial", h->policy_serial);
+		if (h->policy_sha256[0])
+			jsonw_string(w, "sha256", h->policy_sha256);
+		jsonw_object_end(w);
+	}
+	if (h->exceptions_serial != HEARTBEAT_AS_BASE)
+		jsonw_int(w, "exceptions", h->exceptions_serial);
 	jsonw_int(w, "keys", h->keys_serial);
 }
 
@@ -72,22 +75,34 @@ static void write_rejected(struct jsonw *w, const struct heartbeat *h)
 	jsonw_array_end(w);
 }
 
-static void write_control(struct jsonw *w, const struct heartbeat_control *control)
+static void write_standing(struct jsonw *w, const struct heartbeat_control *control)
 {
-	jsonw_object(w, NULL);
-	jsonw_string(w, "id", control->id);
 	jsonw_string(w, "mode", mode_name(control->mode));
 	jsonw_string(w, "verdict", verdict_name(control->verdict));
 	if (control->why[0])
 		jsonw_string(w, "why", control->why);
-	/* Before the times: up to here the dictionary knows the text in one piece. */
-	if (control->evidence_len)
-		jsonw_raw(w, "evidence", control->evidence, control->evidence_len);
+}
+
+static void write_times(struct jsonw *w, const struct heartbeat_control *control)
+{
 	if (control->due_at)
 		member_write_time(w, "due_at", control->due_at);
 	if (control->until)
 		member_write_time(w, "until", control->until);
 	member_write_time(w, "since", control->since);
+}
+
+static void write_control(struct jsonw *w, const struct heartbeat_control *control)
+{
+	jsonw_object(w, NULL);
+	jsonw_string(w, "id", control->id);
+	if (!control->as_base)
+		write_standing(w, control);
+	/* Before the times: up to here the dictionary knows the text in one piece. */
+	if (control->evidence_len)
+		jsonw_raw(w, "evidence", control->evidence, control->evidence_len);
+	if (!control->as_base)
+		write_times(w, control);
 	jsonw_object_end(w);
 }
 
@@ -119,16 +134,21 @@ void heartbeat_encode(const struct heartbeat *h, struct buf *out)
 	struct jsonw w;
 
 	assert(h->rejected_count <= sizeof(h->rejected) / sizeof(h->rejected[0]));
+	assert(!h->full || (h->device[0] && h->boot[0]));
+	assert(!h->full || (h->policy_serial >= 0 && h->exceptions_serial >= 0));
 	jsonw_init(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
-	jsonw_string(&w, "device", h->device);
+	if (h->device[0])
+		jsonw_string(&w, "device", h->device);
 	jsonw_int(&w, "seq", h->seq);
 	jsonw_string(&w, "prev", h->prev);
 	member_write_time(&w, "at", h->at);
-	jsonw_string(&w, "boot", h->boot);
+	if (h->boot[0])
+		jsonw_string(&w, "boot", h->boot);
 	write_clock(&w, h);
-	jsonw_string(&w, "agent", h->agent);
+	if (h->full || h->agent[0])
+		jsonw_string(&w, "agent", h->agent);
 	write_base(&w, h);
 	write_policy(&w, h);
 	write_rejected(&w, h);
@@ -247,8 +267,7 @@ static int read_words(const struct json *entry, struct heartbeat_control *out, s
 {
 	const char *verdict, *mode;
 
-	if (member_token(entry, "id", out->id, sizeof(out->id), err) != 0 ||
-	    json_get_string(entry, "mode", 16, &mode, err) != 0 ||
+	if (json_get_string(entry, "mode", 16, &mode, err) != 0 ||
 	    json_get_string(entry, "verdict", 16, &verdict, err) != 0)
 		return -1;
 	if (mode_parse(mode, &out->mode) != 0)
@@ -260,14 +279,35 @@ static int read_words(const struct json *entry, struct heartbeat_control *out, s
 	return 0;
 }
 
-static int read_control(const struct json *entry, const char **p, struct store *store,
-			struct heartbeat_control *out, struct err *err)
+/* All of it or nothing: half a standing would be a guess. */
+static bool stands_as_base(const struct json *entry)
+{
+	static const char *const members[] = {"mode", "verdict", "why", "since", "due_at", "until"};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (json_get(entry, members[i]))
+			return false;
+	return true;
+}
+
+static int read_standing(const struct json *entry, struct heartbeat_control *out, struct err *err)
 {
 	if (read_words(entry, out, err) != 0 ||
 	    member_opt_token(entry, "why", out->why, sizeof(out->why), err) != 0 ||
 	    member_time(entry, "since", &out->since, err) != 0 ||
 	    member_opt_time(entry, "due_at", &out->due_at, err) != 0 ||
 	    member_opt_time(entry, "until", &out->until, err) != 0)
+		return -1;
+	return 0;
+}
+
+static int read_control(const struct json *entry, bool full, const char **p, struct store *store,
+			struct heartbeat_control *out, struct err *err)
+{
+	if (member_token(entry, "id", out->id, sizeof(out->id), err) != 0)
+		return -1;
+	out->as_base = !full && stands_as_base(entry);
+	if (!out->as_base && read_standing(entry, out, err) != 0)
 		return -1;
 	return read_raw_object(entry, p, "evidence", HEARTBEAT_MAX_EVIDENCE, store, &out->evidence,
 			       &out->evidence_len, err);
@@ -280,7 +320,7 @@ static int read_controls(const struct json *array, const char *p, struct store *
 	for (const struct json *entry = json_first(array); entry; entry = json_next(entry)) {
 		struct heartbeat_control *control = &out->controls[out->control_count];
 
-		if (read_control(entry, &p, store, control, err) != 0)
+		if (read_control(entry, out->full, &p, store, control, err) != 0)
 			return err_wrap(err, "control %u", out->control_count + 1);
 		for (unsigned i = 0; i < out->control_count; i++)
 			if (strcmp(out->controls[i].id, control->id) == 0)
@@ -354,19 +394,48 @@ static int read_base(const struct json *root, struct heartbeat *out, struct err 
 	return 0;
 }
 
+/* A member that a delta may leave out. */
+static bool is_left_out(const struct json *root, const char *name, const struct heartbeat *out)
+{
+	return !out->full && !json_get(root, name);
+}
+
 static int read_policy(const struct json *root, struct heartbeat *out, struct err *err)
 {
 	const struct json *policy;
 
+	if (is_left_out(root, "policy", out)) {
+		out->policy_serial = HEARTBEAT_AS_BASE;
+		return 0;
+	}
 	if (json_get_object(root, "policy", &policy, err) != 0)
 		return -1;
 	if (member_text(policy, "name", out->policy_name, sizeof(out->policy_name), err) != 0 ||
 	    json_get_int(policy, "serial", 0, MEMBER_INT_MAX, &out->policy_serial, err) != 0 ||
 	    member_opt_hash(policy, "sha256", out->policy_sha256, err) != 0)
 		return err_wrap(err, "policy");
-	if (json_get_int(root, "exceptions", 0, MEMBER_INT_MAX, &out->exceptions_serial, err) !=
-		    0 ||
-	    json_opt_int(root, "keys", 0, MEMBER_INT_MAX, &out->keys_serial, err) != 0)
+	return 0;
+}
+
+static int read_serials(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	if (is_left_out(root, "exceptions", out))
+		out->exceptions_serial = HEARTBEAT_AS_BASE;
+	else if (json_get_int(root, "exceptions", 0, MEMBER_INT_MAX, &out->exceptions_serial,
+			      err) != 0)
+		return -1;
+	return json_opt_int(root, "keys", 0, MEMBER_INT_MAX, &out->keys_serial, err);
+}
+
+/* Which machine, which start of it, which program. */
+static int read_who(const struct json *root, struct heartbeat *out, struct err *err)
+{
+	if (!is_left_out(root, "device", out) && member_uuid(root, "device", out->device, err) != 0)
+		return -1;
+	if (!is_left_out(root, "boot", out) && member_uuid(root, "boot", out->boot, err) != 0)
+		return -1;
+	if (!is_left_out(root, "agent", out) &&
+	    member_text(root, "agent", out->agent, sizeof(out->agent), err) != 0)
 		return -1;
 	return 0;
 }
@@ -410,14 +479,13 @@ static int read_head(const struct json *root, struct heartbeat *out, struct err 
 {
 	int64_t lost = 0;
 
-	if (member_version(root, err) != 0 || member_uuid(root, "device", out->device, err) != 0 ||
+	if (member_version(root, err) != 0 || json_get_bool(root, "full", &out->full, err) != 0 ||
+	    read_who(root, out, err) != 0 ||
 	    json_get_int(root, "seq", 1, MEMBER_INT_MAX, &out->seq, err) != 0 ||
 	    member_hash(root, "prev", out->prev, err) != 0 ||
-	    member_time(root, "at", &out->at, err) != 0 ||
-	    member_uuid(root, "boot", out->boot, err) != 0 || read_clock(root, out, err) != 0 ||
-	    member_text(root, "agent", out->agent, sizeof(out->agent), err) != 0 ||
-	    json_get_bool(root, "full", &out->full, err) != 0 || read_base(root, out, err) != 0 ||
-	    read_policy(root, out, err) != 0 || read_rejected(root, out, err) != 0 ||
+	    member_time(root, "at", &out->at, err) != 0 || read_clock(root, out, err) != 0 ||
+	    read_base(root, out, err) != 0 || read_policy(root, out, err) != 0 ||
+	    read_serials(root, out, err) != 0 || read_rejected(root, out, err) != 0 ||
 	    json_opt_bool(root, "volatile", &out->volatile_chain, err) != 0 ||
 	    json_opt_int(root, "lost", 0, MEMBER_INT_MAX, &lost, err) != 0 ||
 	    member_opt_hash(root, "inventory", out->inventory, err) != 0 ||

@@ -27,8 +27,17 @@ struct json;
 #define HEARTBEAT_MAX_BODY (1024 * 1024)
 #define HASH_TEXT (CRYPTO_HASH_B64_LEN + 1)
 
+/* A delta leaves out what its base said too; in the structs that is "" for text and -1 for a
+ * serial, each marked "delta:" below.  Only the heartbeat that the base is can fill it in: whoever
+ * does not have that one knows nothing of it and asks for a full heartbeat.  In a full one all is
+ * said. */
+#define HEARTBEAT_AS_BASE (-1)
+
 struct heartbeat_control {
 	char id[32]; /* as on the wire: may be newer than we are */
+	/* delta: mode, verdict, why, since, due_at and until are as its base said, only the
+	 * evidence is new; the members hold nothing. */
+	bool as_base;
 	enum mode mode;
 	enum verdict verdict;
 	char why[REASON_MAX];
@@ -55,26 +64,28 @@ struct heartbeat_rejected {
 };
 
 struct heartbeat {
-	char device[UUID_LEN + 1];
+	char device[UUID_LEN + 1]; /* delta: "", the key that signed it names the device */
 	int64_t seq;
 	char prev[HASH_TEXT];
 	int64_t at;
-	char boot[UUID_LEN + 1];
+	char boot[UUID_LEN + 1]; /* delta: "" */
 	/* clock */
 	int64_t uptime_s;      /* since boot */
-	int64_t acked_time;    /* the collector's time last acknowledged; 0: never */
-	int64_t since_acked_s; /* measured since then, boots apart: -1 when it cannot be told */
-	char agent[32];
+	int64_t acked_time;    /* the collector's time last acknowledged; 0: never; delta: 0, it is
+				* that of the base's acknowledgement */
+	int64_t since_acked_s; /* measured since then, boots apart: -1 when it cannot be told or, in
+				* a delta, follows from the base's uptime in the same boot */
+	char agent[32];        /* delta: "" */
 	/* base: the last acknowledged; 0: none yet.  On the wire a delta leaves it out when it is
 	 * the heartbeat just before, as it nearly always is: decoding fills it in. */
 	int64_t base_seq;
 	char base_hash[HASH_TEXT];
-	/* policy in force */
+	/* policy in force; the three go together */
 	char policy_name[64];
-	int64_t policy_serial;
-	char policy_sha256[HASH_TEXT]; /* "" in a delta: as its base said */
-	int64_t exceptions_serial;
-	int64_t keys_serial;
+	int64_t policy_serial; /* delta: HEARTBEAT_AS_BASE */
+	char policy_sha256[HASH_TEXT];
+	int64_t exceptions_serial; /* delta: HEARTBEAT_AS_BASE */
+	int64_t keys_serial; /* always told: by it the collector picks the key to answer with */
 	struct heartbeat_rejected rejected[8];
 	unsigned rejected_count;
 	bool full;
@@ -84,7 +95,7 @@ struct heartbeat {
 	struct heartbeat_event *events;
 	unsigned event_count;
 	uint64_t events_lost;                /* counted, when the pending file was full */
-	char inventory[HASH_TEXT];           /* "": none yet; in a delta: as its base said */
+	char inventory[HASH_TEXT];           /* "": none yet; delta: "" */
 	char next_kid[CRYPTO_KID_LEN + 1];   /* key rotation: the successor's thumbprint ... */
 	uint8_t next_key[CRYPTO_POINT_SIZE]; /* ... and point; "" when no rotation */
 };

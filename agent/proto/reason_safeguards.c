@@ -101,7 +101,7 @@ const struct reason reason_firewall[] = {
 	{"accepts-all", "The firewall {product} is on but lets everything in.",
 	 "Set its default for incoming connections to deny."},
 	{"not-at-boot", "The firewall {product} is on now but not after a restart.",
-	 "Switch it on for good: 'systemctl enable {unit}'."},
+	 "Switch it on for good: 'systemctl enable {product}'."},
 	{"open-ports", "The firewall lets in what the policy does not name: {open}.",
 	 "Close these ports, or allow them in the policy."},
 	{"ipv6-open", "IPv6 is in use and nothing filters what comes in over it.",

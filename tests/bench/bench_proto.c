@@ -2,12 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
+#include "agent/proto/deflate.h"
+#include "agent/proto/heartbeat.h"
 #include "agent/proto/jws.h"
-#include "tests/sample_heartbeat.h"
+#include "platform/os.h"
 
 #define ROUNDS 5
 #define ROUND_S 0.1
@@ -88,44 +91,122 @@ static void read_one(struct bench *b)
 	heartbeat_clear(&heartbeat);
 }
 
-static void fill(struct bench *b, bool full, bool events)
+static void pack(struct bench *b, const struct heartbeat *heartbeat)
 {
-	struct heartbeat heartbeat;
 	struct err err;
 
-	sample_heartbeat(&heartbeat, full);
-	if (!events)
-		heartbeat.event_count = 0;
 	buf_reset(&b->json);
 	buf_reset(&b->jws);
-	heartbeat_encode(&heartbeat, &b->json);
-	must(jws_sign(JWS_HEARTBEAT, b->json.data, b->json.len, true, 1, b->signer, &b->jws,
-		      &err) == 0,
+	heartbeat_encode(heartbeat, &b->json);
+	must(jws_sign(JWS_HEARTBEAT, b->json.data, b->json.len, true, DEFLATE_DICT_NEWEST,
+		      b->signer, &b->jws, &err) == 0,
 	     "sign");
 	must(jws_split(JWS_HEARTBEAT, b->jws.data, b->jws.len, &b->parts, &err) == 0, "split");
 }
 
-int main(void)
+/* A full heartbeat that the dictionary was not made from (tests/bench/heartbeats/README.md). */
+static void load_held_out(struct heartbeat *out)
 {
-	struct bench b = {0};
-	double verify_us;
+	static const char name[] = "tests/bench/heartbeats/held-out/virtual-machine.json";
+	struct buf text;
 	struct err err;
 
+	buf_init(&text, 0);
+	if (plat_file_read(name, HEARTBEAT_MAX_BODY, &text, &err) != 0 ||
+	    heartbeat_decode(buf_text(&text), text.len, out, &err) != 0) {
+		fprintf(stderr, "bench_proto: %s: %s\n", name, err.msg);
+		exit(EXIT_FAILURE);
+	}
+	buf_clear(&text);
+}
+
+/* The same machine a quarter of an hour later: only these two say something new.  'as_base': a new
+ * signature, a new list of packages; else verdicts changed too. */
+static void make_delta(const struct heartbeat *full, unsigned controls, bool as_base,
+		       struct heartbeat_control kept[2], struct heartbeat *out)
+{
+	*out = *full;
+	out->full = false;
+	out->seq = full->seq + 1;
+	out->base_seq = full->seq;
+	crypto_sha256_b64("full", 4, out->prev);
+	memcpy(out->base_hash, out->prev, sizeof(out->base_hash));
+	out->device[0] = out->boot[0] = out->agent[0] = out->policy_name[0] = '\0';
+	out->inventory[0] = out->policy_sha256[0] = '\0';
+	out->policy_serial = out->exceptions_serial = HEARTBEAT_AS_BASE;
+	out->acked_time = 0;
+	out->since_acked_s = -1;
+	out->event_count = out->control_count = 0;
+	out->controls = kept;
+	for (unsigned i = 0; i < full->control_count && controls; i++) {
+		const struct heartbeat_control *c = &full->controls[i];
+
+		if (strcmp(c->id, "updates") != 0 && strcmp(c->id, "anti-virus") != 0)
+			continue;
+		kept[out->control_count] = *c;
+		kept[out->control_count++].as_base = as_base;
+	}
+	must(out->control_count == controls, "two controls");
+}
+
+static void measure_sizes(struct bench *b)
+{
+	struct heartbeat_control kept[2];
+	struct heartbeat full, heartbeat;
+
+	load_held_out(&full);
+	heartbeat = full;
+	must(full.control_count == 16 && full.event_count == 3, "16 controls and 3 events");
+	heartbeat.event_count = 0;
+	pack(b, &heartbeat);
+	report("heartbeat-full", (double)b->jws.len, "bytes", 1024);
+	pack(b, &full);
+	printf("bench heartbeat-full-3-events %zu bytes\n", b->jws.len);
+	make_delta(&full, 2, true, kept, &heartbeat);
+	pack(b, &heartbeat);
+	report("heartbeat-delta", (double)b->jws.len, "bytes", 450);
+	make_delta(&full, 2, false, kept, &heartbeat);
+	pack(b, &heartbeat);
+	printf("bench heartbeat-delta-new-verdicts %zu bytes\n", b->jws.len);
+	make_delta(&full, 0, false, kept, &heartbeat);
+	pack(b, &heartbeat);
+	printf("bench heartbeat-steady %zu bytes\n", b->jws.len);
+	heartbeat_clear(&full);
+}
+
+static void measure_times(struct bench *b)
+{
+	struct heartbeat full;
+	double verify_us;
+
+	load_held_out(&full);
+	pack(b, &full);
+	verify_us = best_us(verify, b);
+	report("es256-verify", verify_us, "us", 138);
+	report("es256-sign", best_us(sign, b), "us", 60);
+	/* DESIGN.md gives a whole ingest 3.5 verifications. */
+	report("heartbeat-read", best_us(read_one, b) / verify_us, "verifications", 1);
+	heartbeat_clear(&full);
+}
+
+/* usage: bench_proto [wire]    wire: sizes only */
+int main(int argc, char **argv)
+{
+	bool wire = argc == 2 && strcmp(argv[1], "wire") == 0;
+	struct bench b = {0};
+	struct err err;
+
+	if (argc > 1 && !wire) {
+		fputs("usage: bench_proto [wire]\n", stderr);
+		return EXIT_FAILURE;
+	}
 	must(crypto_signer_generate(&b.signer, &err) == 0, "key");
 	buf_init(&b.json, 0);
 	buf_init(&b.jws, 0);
 	buf_init(&b.scratch, 0);
-	fill(&b, false, false);
-	report("heartbeat-delta", (double)b.jws.len, "bytes", 450);
-	fill(&b, true, false);
-	report("heartbeat-full", (double)b.jws.len, "bytes", 1024);
-	fill(&b, true, true);
-	report("heartbeat-full-3-events", (double)b.jws.len, "bytes", 1024);
-	verify_us = best_us(verify, &b);
-	report("es256-verify", verify_us, "us", 138);
-	report("es256-sign", best_us(sign, &b), "us", 60);
-	/* DESIGN.md gives a whole ingest 3.5 verifications. */
-	report("heartbeat-read", best_us(read_one, &b) / verify_us, "verifications", 1);
+	measure_sizes(&b);
+	if (!wire)
+		measure_times(&b);
 	buf_clear(&b.json);
 	buf_clear(&b.jws);
 	buf_clear(&b.scratch);

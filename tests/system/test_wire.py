@@ -59,7 +59,11 @@ def test_heartbeat_and_acknowledgement_from_the_wire_verify_with_jwcrypto(site, 
         beat, ack = passage.request.decode(), passage.answer.decode()
         payload = open_jws(beat, key, 'heartbeat')
         assert (payload['seq'], payload['prev']) == (number, before)
-        assert payload['device'] == enrolled['device']
+        if number == 1:
+            assert payload['full'] and payload['device'] == enrolled['device']
+        else:   # its key says whose it is, its base what is still so
+            assert not payload['full']
+            assert not {'device', 'boot', 'agent', 'base', 'policy', 'exceptions'} & set(payload)
         claims = open_jws(ack, online_key(collector, kid_of(ack)), 'ack')
         before = sha256_b64(beat)
         assert (claims['acked'], claims['head']) == (number, before)

@@ -538,7 +538,7 @@ static void verdicts_are_known(const struct state *state)
 
 		open_heartbeat(collector.kept[i].jws, collector.kept[i].len, &h);
 		for (unsigned c = 0; c < h.control_count; c++)
-			if (control_parse(h.controls[c].id, &id) == 0)
+			if (control_parse(h.controls[c].id, &id) == 0 && !h.controls[c].as_base)
 				last[id] = h.controls[c];
 		heartbeat_clear(&h);
 	}

@@ -43,7 +43,7 @@ static const struct line *beat(const struct crypto_signer *by, int64_t seq,
 	struct err err = {0};
 	struct buf json, jws;
 
-	sample_heartbeat(&h, false);
+	sample_heartbeat(&h, !before); /* deltas: their key says whose they are */
 	h.seq = seq;
 	h.at = SAMPLE_AT + 900 * seq + twist;
 	if (before)
@@ -176,7 +176,7 @@ static void finds_lines_that_do_not_belong(void **state)
 	buf_adds(&file, "hello\n");
 	lines[0].text[strlen(a->text) - 5] ^= 1;
 	add(a);
-	stranger = replaced("{\"v\":1,\"device\":\"\"}", "\"\"", "\"x\"");
+	stranger = replaced("{\"v\":1,\"full\":true,\"device\":\"\"}", "\"\"", "\"x\"");
 	forge_typ(signer, "heartbeat", stranger, &jws);
 	buf_addf(&file, "%s\n{\"seq\":0}\n", jws.data);
 	check(crypto_signer_key(signer));
@@ -193,6 +193,29 @@ static void finds_lines_that_do_not_belong(void **state)
 	assert_int_equal(report.good, 1);
 	free(stranger);
 	buf_clear(&jws);
+	crypto_signer_free(other);
+	drop_lines();
+}
+
+static void counts_a_delta_of_another_key_as_another_device(void **state)
+{
+	struct crypto_signer *other = new_signer();
+	const struct line *a = beat(signer, 1, NULL, 0, NULL), *b = beat(signer, 2, a, 0, NULL),
+			  *c = beat(other, 3, b, 0, NULL), *d = beat(signer, 3, b, 0, NULL);
+	char want[160];
+
+	(void)state;
+	add(b); /* a spool may begin with a delta: the full one that follows says whose it is */
+	add(a);
+	add(c);
+	add(d);
+	check(NULL);
+	snprintf(want, sizeof(want),
+		 "names no device, and its key '%s' signed none of those before it", kid_of(other));
+	assert_int_equal(report.finding_count, 1);
+	expect(0, CHAIN_OTHER_DEVICE, 3, 3, want);
+	assert_string_equal(report.device, "6f1cb9a4-3c0e-4b57-9a55-0d9e8a7c41f2");
+	assert_int_equal(report.good, 3);
 	crypto_signer_free(other);
 	drop_lines();
 }
@@ -263,6 +286,7 @@ int main(void)
 		TEST(finds_a_gap),
 		TEST(finds_a_fork_and_a_repeat),
 		TEST(finds_lines_that_do_not_belong),
+		TEST(counts_a_delta_of_another_key_as_another_device),
 		TEST(follows_a_rotated_key),
 		TEST(bridges_erased_bodies),
 		TEST(counts_more_findings_than_it_keeps),

@@ -32,21 +32,6 @@ static void mark(struct ingest_item *item, enum ingest_state state, const char *
 	(void)text_copy(item->why, sizeof(item->why), why); /* cut is good enough */
 }
 
-/* The successor that a rotation names is a key, and that thumbprint is its own. */
-static int check_next_key(const struct heartbeat *heartbeat, struct err *err)
-{
-	struct crypto_key *key;
-	bool same;
-
-	if (!heartbeat->next_kid[0])
-		return 0;
-	if (crypto_key_new(heartbeat->next_key, &key, err) < 0)
-		return err_wrap(err, "the next key");
-	same = strcmp(crypto_key_kid(key), heartbeat->next_kid) == 0;
-	crypto_key_free(key);
-	return same ? 0 : err_set(err, ERR_INVALID, "the next key has another thumbprint");
-}
-
 static void read_payload(struct ingest_item *item, const struct jws *jws, struct buf *scratch)
 {
 	struct err err;
@@ -58,11 +43,10 @@ static void read_payload(struct ingest_item *item, const struct jws *jws, struct
 		return;
 	}
 	item->decoded = true;
-	if (strcmp(item->heartbeat.device, item->key.device) != 0)
+	/* A delta need not name it: the key does. */
+	if (item->heartbeat.device[0] && strcmp(item->heartbeat.device, item->key.device) != 0)
 		mark(item, INGEST_REFUSED,
 		     "it names another device than the one whose key signed it");
-	else if (check_next_key(&item->heartbeat, &err) < 0)
-		mark(item, INGEST_REFUSED, err.msg);
 	else
 		item->state = INGEST_GOOD;
 }
@@ -385,20 +369,28 @@ static int add_documents(const struct ingest_batch *batch, const struct ingest_c
 	const struct store_live_ops *live = context->store->live;
 	const char *keys;
 	struct buf text;
+	bool have;
 
+	/* Named when it is new, and daily: what got lost is asked for again then. */
+	if (heartbeat->inventory[0]) {
+		if (live->has_inventory(context->store, key->device_id, heartbeat->inventory, &have,
+					err) < 0)
+			return -1;
+		ack->need_inventory = !have;
+	}
 	buf_init(&text, 0);
 	keys = identity_keys_next(context->identity, key->org, heartbeat->keys_serial);
 	if (keys && !rejected(heartbeat, "keys", ack->keys_serial)) {
 		buf_adds(&text, keys);
 		ack->keys = buf_take(&text, NULL);
 	}
-	if (ack->policy_serial > heartbeat->policy_serial &&
+	if (ack->policy_serial > batch->last.has_policy &&
 	    !rejected(heartbeat, "policy", ack->policy_serial)) {
 		if (live->policy_jws(context->store, key->org, ack->policy_serial, &text, err) < 0)
 			goto out;
 		ack->policy = buf_take(&text, NULL);
 	}
-	if (ack->exceptions_serial > heartbeat->exceptions_serial &&
+	if (ack->exceptions_serial > batch->last.has_exceptions &&
 	    !rejected(heartbeat, "exceptions", ack->exceptions_serial)) {
 		if (live->exceptions_jws(context->store, key->device_id, &text, err) < 0)
 			goto out;
@@ -440,13 +432,22 @@ static void fill(const struct ingest_batch *batch, const struct ingest_context *
 	list_refused(batch, ack);
 }
 
+/* Which key set to answer by.  What was sent again from the ring names the set of its day; the
+ * device has gone on since, as its newest word said. */
+static int64_t believed_keys(const struct ingest_batch *batch, const struct heartbeat *heartbeat)
+{
+	int64_t serial = heartbeat ? heartbeat->keys_serial : 0;
+
+	return !batch->last.newest && batch->last.has_keys > serial ? batch->last.has_keys : serial;
+}
+
 int ingest_acknowledge(const struct ingest_batch *batch, const struct ingest_context *context,
 		       struct buf *scratch, struct buf *out, struct err *err)
 {
 	const struct heartbeat *heartbeat = latest(batch);
 	const char *org = batch->items[batch->first].key.org;
 	const struct crypto_signer *signer =
-		identity_signer(context->identity, org, heartbeat ? heartbeat->keys_serial : 0);
+		identity_signer(context->identity, org, believed_keys(batch, heartbeat));
 	struct ack *ack;
 	int ret = -1;
 

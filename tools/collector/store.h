@@ -105,7 +105,26 @@ struct store_placed {
 	bool newest; /* the device's latest word: only then documents go back with the ack */
 	bool need_full;
 	int64_t policy_serial, exceptions_serial; /* current for this device; 0: none */
+	/* What it said that it has, in this heartbeat or in the one that a delta is based on. */
+	int64_t has_policy, has_exceptions;
+	int64_t has_keys; /* the key set that its newest word before this one named; 0: none yet */
 	int64_t device_id;
+};
+
+/* --- live: inventories --- */
+struct store_inventory {
+	const struct store_key *key; /* whose signature holds */
+	char hash[HASH_TEXT];
+	int64_t at, received_at;
+	const char *body; /* checked by inventory_decode() */
+	size_t body_len;
+	const char *jws;
+	size_t jws_len;
+};
+enum store_inventory_result {
+	STORE_INVENTORY_KEPT,
+	STORE_INVENTORY_STALE, /* not the one that the device's newest heartbeat names */
+	STORE_INVENTORY_STATUS, /* the device is not active: '*out_status' */
 };
 
 /* --- live: enrolment --- */
@@ -196,7 +215,7 @@ struct store_policy {
 struct store;
 
 struct store_live_ops {
-	/* One transaction: begin, any number of the next six, commit.  After a failure between
+	/* One transaction: begin, any number of the next seven, commit.  After a failure between
 	 * them roll back; what was answered about it does not hold.  A full disk is ERR_FULL. */
 	int (*begin)(struct store *, struct err *);
 	int (*commit)(struct store *, struct err *);
@@ -205,6 +224,10 @@ struct store_live_ops {
 			     struct store_placed *out, struct err *);
 	int (*enrol)(struct store *, const struct store_enrol *, struct store_enrolled *out,
 		     struct err *);
+	/* The newest takes the place of the one before; the same again changes nothing. */
+	int (*put_inventory)(struct store *, const struct store_inventory *,
+			     enum store_inventory_result *out, enum store_status *out_status,
+			     struct err *);
 	/* What time alone changed until 'now', for at most 'max' devices; '*out_more': some are
 	 * left. */
 	int (*apply_time)(struct store *, int64_t now, unsigned max, bool *out_more, struct err *);
@@ -227,6 +250,9 @@ struct store_live_ops {
 	/* ERR_NOTFOUND when no device has it. */
 	int (*find_key)(struct store *, const char *kid, struct store_key *out, struct err *);
 	int (*site)(struct store *, struct store_site *out, struct err *);
+	/* Is the inventory with this hash the one that is kept of the device? */
+	int (*has_inventory)(struct store *, int64_t device_id, const char *hash, bool *out,
+			     struct err *);
 	/* The signed texts (appended); ERR_NOTFOUND when there is none. */
 	int (*policy_jws)(struct store *, const char *org, int64_t serial, struct buf *out,
 			  struct err *);

@@ -23,9 +23,10 @@ struct before {
 	enum store_status status;
 	enum store_key_role role;
 	struct sq_place place;
-	int64_t last_seen, skew_s, policy_serial, forked_at, next_change;
-	int64_t group_policy, exceptions_serial;
-	int64_t presence, standing; /* as counted; -1: not */
+	int64_t last_seen, skew_s, forked_at, next_change;
+	int64_t has_policy, has_exceptions, has_keys; /* as it said */
+	int64_t group_policy, exceptions_serial;      /* as it should */
+	int64_t presence, standing;                   /* as counted; -1: not */
 	int not_seen_days;
 	unsigned branches;
 	unsigned state_branch; /* and its head: what its row in 'branch' lags behind */
@@ -51,16 +52,17 @@ struct work {
 static int load_before(struct work *w, struct err *err)
 {
 	struct before *b = &w->before;
-	sqlite3_stmt *st = sq_stmt(
-		w->sq,
-		"SELECT d.status, d.school, d.grp, d.room, d.last_seen, d.skew_s, "
-		"d.policy_serial, d.forked_at, d.next_change, d.presence, d.standing, "
-		"d.boot, d.boot_before, d.state_branch, d.state_seq, d.state_hash, "
-		"d.state_partial, s.not_seen_days, g.policy, x.serial, k.role, k.since, d.branches "
-		"FROM device_key k JOIN device d ON d.id = k.device "
-		"JOIN school s ON s.id = d.school JOIN grp g ON g.id = d.grp "
-		"LEFT JOIN exception_document x ON x.device = d.id WHERE k.id = ?",
-		err);
+	sqlite3_stmt *st =
+		sq_stmt(w->sq,
+			"SELECT d.status, d.school, d.grp, d.room, d.last_seen, d.skew_s, "
+			"d.policy_serial, d.forked_at, d.next_change, d.presence, d.standing, "
+			"d.boot, d.boot_before, d.state_branch, d.state_seq, d.state_hash, "
+			"d.state_partial, s.not_seen_days, g.policy, x.serial, k.role, k.since, "
+			"d.exceptions_serial, d.keys_serial, d.branches "
+			"FROM device_key k JOIN device d ON d.id = k.device "
+			"JOIN school s ON s.id = d.school JOIN grp g ON g.id = d.grp "
+			"LEFT JOIN exception_document x ON x.device = d.id WHERE k.id = ?",
+			err);
 	int row;
 
 	if (!st)
@@ -75,7 +77,7 @@ static int load_before(struct work *w, struct err *err)
 	b->place = (struct sq_place){sq_int(st, 1), sq_int(st, 2), sq_int(st, 3)};
 	b->last_seen = sq_int(st, 4);
 	b->skew_s = sq_int(st, 5);
-	b->policy_serial = sq_int(st, 6);
+	b->has_policy = sq_int(st, 6);
 	b->forked_at = sq_int(st, 7);
 	b->next_change = sqlite3_column_type(st, 8) == SQLITE_NULL ? STANDING_NEVER : sq_int(st, 8);
 	b->presence = sqlite3_column_type(st, 9) == SQLITE_NULL ? -1 : sq_int(st, 9);
@@ -90,11 +92,13 @@ static int load_before(struct work *w, struct err *err)
 	b->group_policy = sq_int(st, 18);
 	b->exceptions_serial = sq_int(st, 19);
 	b->role = (enum store_key_role)sq_int(st, 20);
-	b->branches = (unsigned)sq_int(st, 22);
 	b->state_branch = w->lineage.state_branch;
 	b->state_seq = w->lineage.state_seq;
 	memcpy(b->state_hash, w->lineage.state_hash, CRYPTO_HASH_SIZE);
 	w->key_since = sq_int(st, 21);
+	b->has_exceptions = sq_int(st, 22);
+	b->branches = (unsigned)sq_int(st, 24);
+	b->has_keys = sq_int(st, 23);
 	sqlite3_reset(st);
 	return 0;
 }
@@ -347,7 +351,7 @@ static int succeed(struct work *w, struct err *err)
 	return sq_event(w->sq, w->in->key->device_id, w->in->received_at, "key-rotated", "{}", err);
 }
 
-/* The caller saw that the point is on the curve and has that thumbprint. */
+/* heartbeat_decode() saw that the point is on the curve and has that thumbprint. */
 static int name_next(struct work *w, struct err *err)
 {
 	const struct heartbeat *hb = w->in->heartbeat;
@@ -394,16 +398,23 @@ struct holdings {
 	unsigned count;
 };
 
+static bool same_evidence(sqlite3_stmt *st, const struct heartbeat_control *c)
+{
+	const char *evidence = (const char *)sqlite3_column_text(st, 8);
+
+	return (size_t)sqlite3_column_bytes(st, 8) == c->evidence_len && evidence &&
+	       memcmp(evidence, c->evidence, c->evidence_len) == 0;
+}
+
 static bool says_the_same(sqlite3_stmt *st, const struct heartbeat_control *c)
 {
 	const char *why = (const char *)sqlite3_column_text(st, 7);
-	const char *evidence = (const char *)sqlite3_column_text(st, 8);
 
+	if (c->as_base)
+		return same_evidence(st, c);
 	return sq_int(st, 5) == (int)c->mode && sq_int(st, 1) == (int)c->verdict &&
 	       sq_int(st, 6) == c->since && sq_int(st, 2) == c->due_at &&
-	       sq_int(st, 3) == c->until && why && strcmp(why, c->why) == 0 &&
-	       (size_t)sqlite3_column_bytes(st, 8) == c->evidence_len && evidence &&
-	       memcmp(evidence, c->evidence, c->evidence_len) == 0;
+	       sq_int(st, 3) == c->until && why && strcmp(why, c->why) == 0 && same_evidence(st, c);
 }
 
 static int load_holdings(struct work *w, const int *ids, struct holdings *out, struct err *err)
@@ -466,6 +477,21 @@ static int put_control(struct work *w, int id, const struct heartbeat_control *c
 	return sq_run(w->sq, st, err);
 }
 
+static int put_evidence(struct work *w, int id, const struct heartbeat_control *c, struct err *err)
+{
+	sqlite3_stmt *st = sq_stmt(w->sq,
+				   "UPDATE device_control SET evidence = ?3 "
+				   "WHERE device = ?1 AND control = ?2",
+				   err);
+
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, w->in->key->device_id);
+	sq_bind_int(st, 2, id);
+	sq_bind_textn(st, 3, c->evidence ? c->evidence : "", c->evidence_len);
+	return sq_run(w->sq, st, err);
+}
+
 /* Moves a control's count; -1 stands for "was not" and "is no longer". */
 static int recount(struct work *w, int control, int before, int after, struct err *err)
 {
@@ -498,7 +524,21 @@ static int take_control(struct work *w, int id, const struct heartbeat_control *
 	return recount(w, id, before, is, err);
 }
 
-/* One that it does not speak of: gone when the heartbeat was full, else as it was. */
+/* One whose evidence alone is new.  Its standing is the base's: without that one here, the evidence
+ * would stand beside somebody else's verdict, so it waits for the full heartbeat that is asked for.
+ */
+static int renew_evidence(struct work *w, int id, const struct heartbeat_control *c,
+			  const struct held *held, bool unchanged, struct err *err)
+{
+	if (!held || w->step.partial) {
+		w->lineage.state_partial = true;
+		return 0;
+	}
+	return unchanged ? 0 : put_evidence(w, id, c, err);
+}
+
+/* One that it does not speak of, or only of its evidence: gone when the heartbeat was full, else as
+ * it was. */
 static int leave_control(struct work *w, const struct held *held, struct err *err)
 {
 	int before = w->before.standing >= 0 ? (int)held->standing : -1;
@@ -532,15 +572,21 @@ static int put_controls(struct work *w, struct err *err)
 	w->next = STANDING_NEVER;
 	for (unsigned i = 0; i < hb->control_count; i++) {
 		struct held *held = NULL;
+		bool unchanged;
 
 		for (unsigned k = 0; k < holdings.count && !held; k++) {
 			if (holdings.rows[k].control == ids[i])
 				held = &holdings.rows[k];
 		}
+		unchanged = held && held->unchanged_by == (int)i;
+		if (hb->controls[i].as_base) {
+			if (renew_evidence(w, ids[i], &hb->controls[i], held, unchanged, err) < 0)
+				return -1;
+			continue;
+		}
 		if (held)
 			held->told = true;
-		if (take_control(w, ids[i], &hb->controls[i], held,
-				 held && held->unchanged_by == (int)i, err) < 0)
+		if (take_control(w, ids[i], &hb->controls[i], held, unchanged, err) < 0)
 			return -1;
 	}
 	for (unsigned k = 0; k < holdings.count; k++) {
@@ -649,20 +695,38 @@ static int64_t next_change(const struct work *w)
 	return w->before.next_change < next ? w->before.next_change : next;
 }
 
+static int64_t has_policy(const struct work *w)
+{
+	int64_t told = w->in->heartbeat->policy_serial;
+
+	return told == HEARTBEAT_AS_BASE ? w->before.has_policy : told;
+}
+
+static int64_t has_exceptions(const struct work *w)
+{
+	int64_t told = w->in->heartbeat->exceptions_serial;
+
+	return told == HEARTBEAT_AS_BASE ? w->before.has_exceptions : told;
+}
+
 static int put_device(struct work *w, int64_t forked_at, struct err *err)
 {
 	const struct heartbeat *hb = w->in->heartbeat;
-	bool new_boot = strcmp(hb->boot, w->before.boot) != 0;
+	/* Left out: as the base said.  When that is not what is here, the full one will tell. */
+	bool new_boot = hb->boot[0] && strcmp(hb->boot, w->before.boot) != 0;
 	struct buf rejected;
-	sqlite3_stmt *st = sq_stmt(
-		w->sq,
-		"UPDATE device SET last_seen = ?2, last_at = ?3, skew_s = ?4, boot = ?5, "
-		"boot_before = ?6, agent = ?7, is_volatile = max (is_volatile, ?8), policy_serial = ?9, "
-		"policy_name = ?10, exceptions_serial = ?11, keys_serial = ?12, rejected = ?13, "
-		"inventory = ?14, state_seq = ?15, state_hash = ?16, state_branch = ?17, "
-		"state_partial = ?18, presence = ?19, standing = ?20, next_change = ?21, "
-		"forked_at = ?22 WHERE id = ?1",
-		err);
+	sqlite3_stmt *st =
+		sq_stmt(w->sq,
+			"UPDATE device SET last_seen = ?2, last_at = ?3, skew_s = ?4, boot = ?5, "
+			"boot_before = ?6, agent = coalesce (?7, agent), "
+			"is_volatile = max (is_volatile, ?8), policy_serial = ?9, "
+			"policy_name = coalesce (?10, policy_name), "
+			"exceptions_serial = ?11, keys_serial = ?12, rejected = ?13, "
+			"inventory = iif (?23, ?14, coalesce (?14, inventory)), state_seq = ?15, "
+			"state_hash = ?16, state_branch = ?17, "
+			"state_partial = ?18, presence = ?19, standing = ?20, next_change = ?21, "
+			"forked_at = ?22 WHERE id = ?1",
+			err);
 	uint8_t inventory[CRYPTO_HASH_SIZE];
 	size_t inventory_len = 0;
 	int ret;
@@ -679,13 +743,15 @@ static int put_device(struct work *w, int64_t forked_at, struct err *err)
 	sq_bind_int(st, 2, w->in->received_at);
 	sq_bind_int(st, 3, hb->at);
 	sq_bind_int(st, 4, hb->at - w->in->received_at);
-	sq_bind_text(st, 5, hb->boot);
+	sq_bind_text(st, 5, new_boot ? hb->boot : w->before.boot);
 	sq_bind_text(st, 6, new_boot ? w->before.boot : w->before.boot_before);
-	sq_bind_text(st, 7, hb->agent);
+	if (hb->agent[0])
+		sq_bind_text(st, 7, hb->agent);
 	sq_bind_int(st, 8, hb->volatile_chain);
-	sq_bind_int(st, 9, hb->policy_serial);
-	sq_bind_text(st, 10, hb->policy_name);
-	sq_bind_int(st, 11, hb->exceptions_serial);
+	sq_bind_int(st, 9, has_policy(w));
+	if (hb->policy_serial != HEARTBEAT_AS_BASE)
+		sq_bind_text(st, 10, hb->policy_name);
+	sq_bind_int(st, 11, has_exceptions(w));
 	sq_bind_int(st, 12, hb->keys_serial);
 	sq_bind_text(st, 13, buf_text(&rejected));
 	if (inventory_len == sizeof(inventory))
@@ -699,6 +765,7 @@ static int put_device(struct work *w, int64_t forked_at, struct err *err)
 	if (next_change(w) != STANDING_NEVER)
 		sq_bind_int(st, 21, next_change(w));
 	sq_bind_int(st, 22, forked_at);
+	sq_bind_int(st, 23, hb->full);
 	ret = sq_run(w->sq, st, err);
 	buf_clear(&rejected);
 	return ret;
@@ -707,7 +774,7 @@ static int put_device(struct work *w, int64_t forked_at, struct err *err)
 static int put_state(struct work *w, struct err *err)
 {
 	const struct before *b = &w->before;
-	int64_t policy = w->in->heartbeat->policy_serial;
+	int64_t policy = has_policy(w);
 	int64_t forked_at;
 	bool counted = b->standing >= 0;
 
@@ -720,9 +787,9 @@ static int put_state(struct work *w, struct err *err)
 		    0 ||
 	    recount(w, STORE_COUNT_PRESENCE, (int)b->presence, STORE_SEEN, err) < 0)
 		return -1;
-	if (!counted || b->policy_serial != policy) {
-		if ((counted && sq_place_count(w->sq, &b->place, STORE_COUNT_POLICY,
-					       b->policy_serial, -1, err) < 0) ||
+	if (!counted || b->has_policy != policy) {
+		if ((counted && sq_place_count(w->sq, &b->place, STORE_COUNT_POLICY, b->has_policy,
+					       -1, err) < 0) ||
 		    sq_place_count(w->sq, &b->place, STORE_COUNT_POLICY, policy, 1, err) < 0)
 			return -1;
 	}
@@ -810,7 +877,10 @@ int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 	if (!w.only_branch && load_lineage(&w, err) < 0)
 		return -1;
 	placed.status = w.before.status;
+	placed.has_policy = has_policy(&w);
+	placed.has_exceptions = has_exceptions(&w);
 	placed.policy_serial = w.before.group_policy;
+	placed.has_keys = w.before.has_keys;
 	placed.exceptions_serial = w.before.exceptions_serial;
 	if (w.before.status != STORE_ACTIVE) {
 		refuse(&placed, "the device is %s", store_status_name(w.before.status));
@@ -837,7 +907,10 @@ int sq_look(struct store *store, const struct store_key *key, struct store_place
 		return -1;
 	placed.status = w.before.status;
 	placed.policy_serial = w.before.group_policy;
+	placed.has_keys = w.before.has_keys;
 	placed.exceptions_serial = w.before.exceptions_serial;
+	placed.has_policy = w.before.has_policy;
+	placed.has_exceptions = w.before.has_exceptions;
 	placed.need_full = w.lineage.state_partial;
 	fill_head(&placed, &w.lineage, w.lineage.state_branch);
 	*out = placed;

@@ -156,6 +156,24 @@ static void observe(struct device *device, const struct scenario *scenario, bool
 	}
 }
 
+/* What a delta leaves out, as a real agent does: only what its base did not tell. */
+static void leave_out(struct device *device, struct heartbeat *beat)
+{
+	if (!beat->full) {
+		beat->device[0] = beat->boot[0] = beat->agent[0] = '\0';
+		beat->acked_time = 0;
+		beat->since_acked_s = -1;
+	}
+	if (!beat->full && beat->policy_serial == device->told_policy) {
+		beat->policy_serial = HEARTBEAT_AS_BASE;
+		beat->policy_name[0] = '\0';
+	}
+	if (!beat->full && beat->exceptions_serial == device->told_exceptions)
+		beat->exceptions_serial = HEARTBEAT_AS_BASE;
+	device->told_policy = device->policy_serial;
+	device->told_exceptions = device->exceptions_serial;
+}
+
 int device_beat(struct device *device, const struct scenario *scenario, bool full, int64_t now,
 		struct err *err)
 {
@@ -189,6 +207,7 @@ int device_beat(struct device *device, const struct scenario *scenario, bool ful
 	beat.keys_serial = school_keys(device->school)->serial;
 	beat.full = full || device->full_next;
 	observe(device, scenario, beat.full, now, &beat);
+	leave_out(device, &beat);
 
 	heartbeat_encode(&beat, &payload);
 	if (buf_check(&payload, err) < 0 ||

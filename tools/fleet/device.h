@@ -32,6 +32,7 @@ struct device {
 	int64_t acked_time;
 	uint64_t events;
 	int64_t policy_serial, exceptions_serial;
+	int64_t told_policy, told_exceptions; /* by the last heartbeat: a delta leaves them out */
 	bool full_next;
 	char *in_flight; /* signed, not acknowledged; NULL: none */
 	size_t in_flight_len;
