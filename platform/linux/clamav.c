@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/linux/clamav.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,24 +19,40 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
+#include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "platform/antivirus.h"
+#include "platform/linux/apt.h"
 #include "platform/linux/fact.h"
 #include "platform/linux/look.h"
 #include "platform/os.h"
 
 #define ANSWER_MS 10000 /* a busy clamd that loads its database answers late */
 #define LOG_TAIL (1024 * 1024)
+#define LOG_DEFAULT "/var/log/clamav/clamav.log"
+#define JOURNAL_MAX (8u * 1024 * 1024)
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define DAY_S 86400
 
 /* --- clamd.conf --- */
 
+#define TCP_MAX 4
+
 struct clamd_conf {
 	bool found;
 	char socket[108], log[256], database[256];
+	char tcp[TCP_MAX][64]; /* TCPAddr: where it listens; none: everywhere */
+	size_t tcp_count;
+	int64_t port; /* TCPSocket; 0: it listens at no port */
+	bool syslog;
 	bool on_access_paths;
 	struct plat_av_product *product;
 };
+
+static bool is_yes(const char *value)
+{
+	return !strcasecmp(value, "yes") || !strcasecmp(value, "true") || !strcmp(value, "1");
+}
 
 static void conf_line(void *ctx, char *line)
 {
@@ -43,6 +62,12 @@ static void conf_line(void *ctx, char *line)
 	value += strspn(value, " \t");
 	if (!strcmp(key, "LocalSocket"))
 		(void)text_copy(conf->socket, sizeof(conf->socket), value);
+	else if (!strcmp(key, "TCPSocket"))
+		(void)text_int(value, 1, 65535, &conf->port); /* else clamd refuses it, too */
+	else if (!strcmp(key, "TCPAddr") && conf->tcp_count < TCP_MAX)
+		(void)text_copy(conf->tcp[conf->tcp_count++], sizeof(conf->tcp[0]), value);
+	else if (!strcmp(key, "LogSyslog"))
+		conf->syslog = is_yes(value);
 	else if (!strcmp(key, "LogFile"))
 		(void)text_copy(conf->log, sizeof(conf->log), value);
 	else if (!strcmp(key, "DatabaseDirectory"))
@@ -71,22 +96,81 @@ static void read_conf(struct plat_av_product *product, struct clamd_conf *out)
 
 /* --- asking clamd --- */
 
-static int connect_clamd(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+/* Where clamd may be asked: a socket of this machine, or a port on its loopback. */
+struct clamd_place {
+	union {
+		struct sockaddr any;
+		struct sockaddr_un local;
+		struct sockaddr_in ipv4;
+		struct sockaddr_in6 ipv6;
+	} address;
+	socklen_t len;
+	char name[96]; /* for messages */
+};
 
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
+static bool local_place(const char *path, struct clamd_place *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->address.local.sun_family = AF_UNIX;
+	out->len = sizeof(out->address.local);
+	(void)snprintf(out->name, sizeof(out->name), "%.80s", path);
+	return text_copy(out->address.local.sun_path, sizeof(out->address.local.sun_path), path);
+}
+
+/* False for an address that is not this machine's own loopback: nothing is sent over a network. */
+static bool tcp_place(const char *host, int64_t port, struct clamd_place *out)
+{
+	struct in6_addr ipv6;
+	struct in_addr ipv4;
+
+	memset(out, 0, sizeof(*out));
+	(void)snprintf(out->name, sizeof(out->name), "%.60s port %lld", host, (long long)port);
+	if (!*host || !strcmp(host, "localhost") || !strcmp(host, "0.0.0.0"))
+		host = "127.0.0.1";
+	else if (!strcmp(host, "::"))
+		host = "::1";
+	if (inet_pton(AF_INET, host, &ipv4) == 1 && ntohl(ipv4.s_addr) >> 24 == IN_LOOPBACKNET) {
+		out->address.ipv4.sin_family = AF_INET;
+		out->address.ipv4.sin_addr = ipv4;
+		out->address.ipv4.sin_port = htons((uint16_t)port);
+		out->len = sizeof(out->address.ipv4);
+		return true;
 	}
-	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (inet_pton(AF_INET6, host, &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6)) {
+		out->address.ipv6.sin6_family = AF_INET6;
+		out->address.ipv6.sin6_addr = ipv6;
+		out->address.ipv6.sin6_port = htons((uint16_t)port);
+		out->len = sizeof(out->address.ipv6);
+		return true;
+	}
+	return false;
+}
+
+/* Waits for what connect() left under way; false with errno. */
+static bool finish_connect(int fd)
+{
+	struct pollfd waiting = {.fd = fd, .events = POLLOUT};
+	int error = ETIMEDOUT;
+	socklen_t len = sizeof(error);
+
+	if (poll(&waiting, 1, ANSWER_MS) > 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	errno = error;
+	return error == 0;
+}
+
+static int connect_clamd(const struct clamd_place *place)
+{
+	int fd =
+		socket(place->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int saved;
+
 	if (fd < 0)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		int saved = errno;
-
+	if (connect(fd, &place->address.any, place->len) < 0 &&
+	    (errno != EINPROGRESS || !finish_connect(fd))) {
+		saved = errno;
 		(void)close(fd);
 		errno = saved;
 		return -1;
@@ -95,13 +179,13 @@ static int connect_clamd(const char *path)
 }
 
 /* Sends "zCOMMAND" with its NUL, reads up to the answer's NUL. */
-static bool ask(const char *path, const char *command, size_t len, char *out, size_t size,
-		const char **out_why)
+static bool ask(const struct clamd_place *place, const char *command, size_t len, char *out,
+		size_t size, const char **out_why)
 {
 	struct pollfd waiting = {.events = POLLIN};
 	int64_t end = plat_uptime_ms() + ANSWER_MS;
 	size_t have = 0;
-	int fd = connect_clamd(path);
+	int fd = connect_clamd(place);
 	bool ok = false;
 
 	if (fd < 0) {
@@ -366,30 +450,71 @@ static bool one_scan_log(void *ctx, const char *name)
 	return true;
 }
 
+/* Asks at one place; false: nobody answers there. */
+static bool ask_there(const struct clamd_place *place, struct plat_av_product *out,
+		      unsigned *out_loaded, int64_t *out_loaded_at)
+{
+	const char *why = "";
+	char answer[256];
+
+	if (!ask(place, "zPING", sizeof("zPING"), answer, sizeof(answer), &why) ||
+	    strcmp(answer, "PONG") != 0) {
+		(void)snprintf(out->detail, sizeof(out->detail), "clamd at %.80s: %.60s",
+			       place->name, why);
+		return false;
+	}
+	out->running = PLAT_YES;
+	*out->detail = '\0'; /* of a place asked before */
+	if (ask(place, "zVERSION", sizeof("zVERSION"), answer, sizeof(answer), &why))
+		(void)clamav_read_version(answer, out->version, sizeof(out->version), out_loaded,
+					  out_loaded_at);
+	return true;
+}
+
+static void ask_tcp(const struct clamd_conf *conf, struct plat_av_product *out,
+		    unsigned *out_loaded, int64_t *out_loaded_at)
+{
+	const char *far_away = NULL;
+	struct clamd_place place;
+	size_t i;
+
+	for (i = 0; i < (conf->tcp_count ? conf->tcp_count : 1); i++) {
+		const char *host = conf->tcp_count ? conf->tcp[i] : "";
+
+		if (!tcp_place(host, conf->port, &place))
+			far_away = host;
+		else if (ask_there(&place, out, out_loaded, out_loaded_at))
+			return;
+	}
+	if (!far_away)
+		return;
+	out->running = PLAT_CANNOT_TELL;
+	(void)snprintf(out->detail, sizeof(out->detail),
+		       "clamd listens at %.60s, which is not the loopback: it is not asked there",
+		       far_away);
+}
+
 static void ask_daemon(const struct clamd_conf *conf, struct plat_av_product *out,
 		       unsigned *out_loaded, int64_t *out_loaded_at)
 {
 	const char *path = *conf->socket ? conf->socket : "/var/run/clamav/clamd.ctl";
-	const char *why = "";
-	char answer[256];
+	struct clamd_place place;
 
 	*out_loaded = 0;
 	*out_loaded_at = 0;
-	if (!fact_live()) {
-		out->running = PLAT_CANNOT_TELL;
+	out->running = PLAT_CANNOT_TELL;
+	if (!fact_live())
 		return;
-	}
 	out->running = PLAT_NO;
-	if (!ask(path, "zPING", sizeof("zPING"), answer, sizeof(answer), &why) ||
-	    strcmp(answer, "PONG") != 0) {
-		(void)snprintf(out->detail, sizeof(out->detail), "clamd at %.80s: %.60s", path,
-			       why);
-		return;
+	if (*conf->socket || !conf->port) {
+		if (!local_place(path, &place))
+			(void)text_copy(out->detail, sizeof(out->detail),
+					"the path of clamd's socket is too long");
+		else if (ask_there(&place, out, out_loaded, out_loaded_at))
+			return;
 	}
-	out->running = PLAT_YES;
-	if (ask(path, "zVERSION", sizeof("zVERSION"), answer, sizeof(answer), &why))
-		(void)clamav_read_version(answer, out->version, sizeof(out->version), out_loaded,
-					  out_loaded_at);
+	if (conf->port)
+		ask_tcp(conf, out, out_loaded, out_loaded_at);
 }
 
 bool clamav_product(struct plat_av_product *out)
@@ -538,6 +663,124 @@ static void read_log(struct log_read *read, const char *path, const char *positi
 	buf_clear(&text);
 }
 
+/* --- the journal: where LogSyslog goes, and what clamd says when it has no log of its own --- */
+
+static bool has_log(const struct clamd_conf *conf)
+{
+	return *conf->log || (!conf->syslog && fact_exists(LOG_DEFAULT));
+}
+
+/* One entry of "journalctl -o json"; false when it is none. */
+static bool read_entry(const char *line, size_t len, char cursor[CURSOR_MAX],
+		       struct plat_detection *out, bool *out_found)
+{
+	const char *message = NULL, *time = NULL, *there = NULL;
+	struct json *root = NULL;
+	int64_t micros;
+	struct err err;
+	bool ok = false;
+
+	if (json_parse(line, len, &root, &err) < 0)
+		return false;
+	if (json_get_string(root, "__CURSOR", CURSOR_MAX - 1, &there, &err) < 0 ||
+	    strpbrk(there, " \t\n"))
+		goto out;
+	(void)text_copy(cursor, CURSOR_MAX, there);
+	ok = true;
+	/* A message that is no text (an array of bytes) is not of clamd's making. */
+	if (json_opt_string(root, "MESSAGE", 4096, &message, &err) < 0 || !message ||
+	    !clamav_read_detection(message, out))
+		goto out;
+	*out_found = true;
+	if (!out->at && json_opt_string(root, "__REALTIME_TIMESTAMP", 24, &time, &err) == 0 &&
+	    time && text_int(time, 0, INT64_MAX, &micros) == 0)
+		out->at = micros / 1000000;
+out:
+	json_free(root);
+	return ok;
+}
+
+void clamav_read_journal(const char *text, bool with_streams, struct plat_detection *out,
+			 size_t *count, char cursor[CURSOR_MAX])
+{
+	while (*text && *count < PLAT_DETECTIONS_MAX) {
+		size_t len = strcspn(text, "\n");
+		struct plat_detection *one = &out[*count];
+		bool found = false;
+
+		if (read_entry(text, len, cursor, one, &found) && found &&
+		    (*one->path || with_streams)) {
+			(void)text_copy(one->file, sizeof(one->file), one->path);
+			look_tilde(one->path, sizeof(one->path), one->file);
+			(*count)++;
+		}
+		text += len + (text[len] == '\n');
+	}
+}
+
+/* "-1day" for the first time, as with a log; afterwards from where it was left. */
+static int ask_journal(const char *cursor, struct buf *out, struct err *err)
+{
+	char from[CURSOR_MAX + 16];
+	/* Debian, Ubuntu; Fedora; built from source.  More lines than that in a quarter of an hour
+	 * are no clamd's. */
+	const char *argv[] = {"journalctl",
+			      "--quiet",
+			      "--no-pager",
+			      "--output=json",
+			      "--output-fields=MESSAGE",
+			      "--lines=5000",
+			      "--unit=clamav-daemon.service",
+			      "--unit=clamd@*.service",
+			      "--unit=clamd.service",
+			      from,
+			      NULL};
+
+	(void)snprintf(from, sizeof(from), "%s%s", *cursor ? "--after-cursor=" : "--since=-1day",
+		       cursor);
+	return apt_run(argv, 20, out, err);
+}
+
+/* What the third word of the position says; "" and "-" are no cursor. */
+static void cursor_of(const char *position, char cursor[CURSOR_MAX])
+{
+	const char *at = position;
+	size_t len;
+
+	*cursor = '\0';
+	for (int i = 0; at && i < 2; i++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	len = at ? strcspn(at, " ") : 0;
+	if (len > 1 && len < CURSOR_MAX)
+		text_clean(cursor, CURSOR_MAX, at, len);
+}
+
+static int read_journal(struct log_read *read, const char *position, struct buf *out_position,
+			struct err *err)
+{
+	char cursor[CURSOR_MAX];
+	struct buf text;
+	int ret;
+
+	cursor_of(position, cursor);
+	buf_init(&text, JOURNAL_MAX);
+	/* journalctl succeeds with nothing to show where nobody keeps a journal. */
+	if (fact_exists(JOURNAL_SOCKET))
+		ret = ask_journal(cursor, &text, err);
+	else
+		ret = err_set(err, ERR_UNSUPPORTED, "there is no journal of systemd here");
+	if (ret == 0)
+		clamav_read_journal(buf_text(&text), read->with_streams, read->out, &read->count,
+				    cursor);
+	else
+		err_wrap(err, "clamd keeps no log of its own, and what it found is not seen");
+	buf_addf(out_position, "%s ", *cursor ? cursor : "-");
+	buf_clear(&text);
+	return ret;
+}
+
 int clamav_detections(const char *position, int64_t now, struct plat_detection *out,
 		      size_t *out_count, struct buf *out_position, struct err *err)
 {
@@ -551,10 +794,14 @@ int clamav_detections(const char *position, int64_t now, struct plat_detection *
 		position = "";
 	second = strchr(position, ' ');
 	read.with_streams = !fact_exists(on_access);
-	read_log(&read, *conf.log ? conf.log : "/var/log/clamav/clamav.log", position, now,
-		 out_position);
+	read_log(&read, *conf.log ? conf.log : LOG_DEFAULT, position, now, out_position);
 	read.with_streams = true;
 	read_log(&read, on_access, second ? second + 1 : "", now, out_position);
+	read.with_streams = !fact_exists(on_access);
+	/* What the logs held is told first; a journal that cannot be read is said the next time. */
+	if (conf.found && !has_log(&conf) && read_journal(&read, position, out_position, err) < 0 &&
+	    !read.count)
+		return -1;
 	*out_count = read.count;
 	return buf_check(out_position, err);
 }

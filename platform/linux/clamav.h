@@ -26,6 +26,12 @@ bool clamav_read_version(const char *text, char *out_product, size_t size, unsig
  * as it stands, "" when clamd was handed a stream. */
 bool clamav_read_detection(const char *line, struct plat_detection *out);
 
+/* Lines of "journalctl -o json": appends what was found, up to PLAT_DETECTIONS_MAX in all; 'cursor'
+ * (of CURSOR_MAX bytes) becomes that of the last entry that was read. */
+#define CURSOR_MAX 256
+void clamav_read_journal(const char *text, bool with_streams, struct plat_detection *out,
+			 size_t *count, char cursor[CURSOR_MAX]);
+
 /* As plat_antivirus_detections(), for ClamAV's logs. */
 int clamav_detections(const char *position, int64_t now, struct plat_detection *out,
 		      size_t *out_count, struct buf *out_position, struct err *err);

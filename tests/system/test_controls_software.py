@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import textwrap
@@ -306,7 +307,7 @@ done
 clamd -c /etc/clamav/clamd.conf >"$1/clamd.out" 2>&1 &
 clamd=$!
 i=0
-until [ -S "$1/clamd.ctl" ]; do
+until clamdscan --config-file=/etc/clamav/clamd.conf --ping 1 >"$1/ping.out" 2>&1; do
     kill -0 $clamd || { cat "$1/clamd.out" >&2; exit 9; }
     i=$((i + 1)); [ $i -lt 600 ] || { echo 'clamd did not come up' >&2; exit 9; }
     sleep 0.1
@@ -399,6 +400,75 @@ def test_a_real_detection_becomes_one_event_and_stands_until_the_file_is_gone(cl
     assert event['data']['signature'].startswith('Caretaker.Test')
     assert event['data']['path'] == str(bad)
     assert said[1]['events'] == [] and said[2]['events'] == []
+
+
+NO_ON_ACCESS = '[anti-virus]\nupdates_itself_required = no\non_access_required = no\n'
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return server.getsockname()[1]
+
+
+def listen_at(clamd, address, port):
+    # The settings of a clamd that has no socket but this port.
+    conf = clamd.folder / 'etc/clamav/clamd.conf'
+    kept = [line for line in conf.read_text().splitlines() if not line.startswith('LocalSocket')]
+    conf.write_text('\n'.join(kept + [f'TCPSocket {port}', f'TCPAddr {address}', '']))
+    return conf
+
+
+def test_real_clamd_that_listens_at_a_port_only_is_asked_there(clamd):
+    listen_at(clamd, '127.0.0.1', free_port())
+    (said,), done = clamd('FACTS', policy=NO_ON_ACCESS)
+    assert (said['verdict'], said['why']) == ('pass', 'ok'), (said, done.stderr)
+    assert said['evidence']['products'][0]['version'].startswith('1.')
+
+
+def test_clamd_at_an_address_of_the_network_is_not_asked_but_unknown(clamd):
+    conf = listen_at(clamd, '127.0.0.1', free_port())
+    (said,), done = clamd(f'sed -i "s/^TCPAddr.*/TCPAddr 192.0.2.7/" {conf}; FACTS',
+                          policy=NO_ON_ACCESS)
+    assert (said['verdict'], said['why']) == ('unknown', 'cannot-tell'), (said, done.stderr)
+    assert '192.0.2.7, which is not the loopback' in said['wrong']
+
+
+def test_a_port_at_which_nobody_listens_is_not_running(clamd):
+    conf = listen_at(clamd, 'localhost', free_port())
+    (said,), done = clamd(f'sed -i "s/^TCPSocket.*/TCPSocket {free_port()}/" {conf}; FACTS',
+                          policy=NO_ON_ACCESS)
+    assert (said['verdict'], said['why']) == ('fail', 'not-running'), (said, done.stderr)
+
+
+def test_what_clamd_tells_the_journal_only_becomes_an_event_once(clamd):
+    # journalctl is a script here: a container has no journald.
+    conf = clamd.folder / 'etc/clamav/clamd.conf'
+    conf.write_text(conf.read_text().replace('LogFile /var/log/clamav/clamav.log',
+                                             'LogSyslog yes'))
+    bad = clamd.folder / 'files/game.exe'
+    bad.write_bytes(b'x')
+    entries = [{'__CURSOR': f's=1;i={n}', '__REALTIME_TIMESTAMP': f'{int(time.time())}000000',
+                'MESSAGE': message}
+               for n, message in enumerate(['x', f'{bad}: Caretaker.Test.UNOFFICIAL FOUND'])]
+    (clamd.folder / 'journal').write_text(''.join(json.dumps(e) + '\n' for e in entries))
+    script = clamd.folder / 'journalctl'
+    script.write_text(textwrap.dedent(f'''\
+        #!/bin/sh
+        echo "$*" >> {clamd.folder}/asked
+        case "$*" in *'--after-cursor=s=1;i=1') exit 0;; esac
+        cat {clamd.folder}/journal
+        '''))
+    script.chmod(0o755)
+    commands = (f'mount -t tmpfs tmpfs /run; FACTS; mkdir -p /run/systemd/journal; '
+                f': > /run/systemd/journal/socket; mount --bind {script} /usr/bin/journalctl; '
+                'FACTS; FACTS')
+    said, done = clamd(commands, policy=NO_ON_ACCESS)
+    assert [s['why'] for s in said] == ['ok', 'virus-found', 'virus-found'], (said, done.stderr)
+    assert 'no journal of systemd' in said[0]['evidence']['detections_unread']
+    assert said[1]['events'][0]['data']['path'] == str(bad)
+    assert said[2]['events'] == []
+    asked = (clamd.folder / 'asked').read_text()
+    assert '--unit=clamav-daemon.service' in asked and '--after-cursor=s=1;i=1' in asked
 
 
 def test_a_clamd_that_is_gone_is_not_running_though_its_files_lie_there(clamd):

@@ -232,6 +232,65 @@ static void more_detections_than_fit_are_told_the_next_time(void **state)
 	buf_clear(&position);
 }
 
+static void reads_detections_out_of_the_journal(void **state)
+{
+	static const char lines[] =
+		"{\"__CURSOR\":\"s=1;i=1\",\"__REALTIME_TIMESTAMP\":\"1795251000123456\","
+		"\"MESSAGE\":\"SelfCheck: Database status OK.\"}\n"
+		"{\"__CURSOR\":\"s=1;i=2\",\"__REALTIME_TIMESTAMP\":\"1795251000123456\","
+		"\"MESSAGE\":\"/home/ann/a.exe: Eicar FOUND\"}\n"
+		"{\"__CURSOR\":\"s=1;i=3\",\"MESSAGE\":[7,7]}\n"
+		"{\"__CURSOR\":\"s=1;i=4\",\"__REALTIME_TIMESTAMP\":\"1795251001000000\","
+		"\"MESSAGE\":\"fd[10]: Eicar FOUND\"}\n"
+		"{\"__CURSOR\":\"s=1 i=5\",\"MESSAGE\":\"/b: Eicar FOUND\"}\n"
+		"not JSON\n";
+	static struct plat_detection out[PLAT_DETECTIONS_MAX];
+	char cursor[CURSOR_MAX] = "";
+	size_t count = 0;
+
+	(void)state;
+	clamav_read_journal(lines, false, out, &count, cursor);
+	assert_int_equal(count, 1);
+	assert_string_equal(out[0].path, "~/a.exe");
+	assert_string_equal(out[0].file, "/home/ann/a.exe");
+	assert_int_equal(out[0].at, 1795251000);
+	assert_string_equal(cursor, "s=1;i=4");
+	count = 0;
+	clamav_read_journal(lines, true, out, &count, cursor);
+	assert_int_equal(count, 2);
+	/* Full: the position stays before what is left. */
+	count = PLAT_DETECTIONS_MAX - 1;
+	clamav_read_journal(lines, true, out, &count, cursor);
+	assert_int_equal(count, PLAT_DETECTIONS_MAX);
+	assert_string_equal(cursor, "s=1;i=2");
+}
+
+static void a_clamd_without_a_log_or_journal_is_said(void **state)
+{
+	static struct plat_detection out[PLAT_DETECTIONS_MAX];
+	struct buf position;
+	size_t count = 0;
+
+	(void)state;
+	buf_init(&position, 0);
+	shell("rm -rf '%s%s'", "/var/log/clamav");
+	put("/etc/clamav/clamd.conf", "LogSyslog yes\n");
+	assert_fails(clamav_detections("", 1795251000, out, &count, &position, &err),
+		     ERR_UNSUPPORTED,
+		     "clamd keeps no log of its own, and what it found is not seen: there is no "
+		     "journal of systemd here");
+	put("/run/systemd/journal/socket", "");
+	assert_fails(clamav_detections("", 1795251000, out, &count, &position, &err),
+		     ERR_UNSUPPORTED,
+		     "clamd keeps no log of its own, and what it found is not seen: 'journalctl' "
+		     "is not run on a tree that is only read");
+	buf_clear(&position);
+	put("/etc/clamav/clamd.conf", "LogFile " LOG "\nLogSyslog yes\n");
+	buf_init(&position, 0);
+	assert_works(clamav_detections("", 1795251000, out, &count, &position, &err));
+	buf_clear(&position);
+}
+
 static void rpm_that_cannot_look_does_not_mean_not_installed(void **state)
 {
 	char version[96] = "";
@@ -430,6 +489,8 @@ int main(void)
 		cmocka_unit_test(reads_detections_of_clamd_and_clamonacc),
 		cmocka_unit_test(tells_each_detection_once_also_when_the_log_was_turned_over),
 		cmocka_unit_test(more_detections_than_fit_are_told_the_next_time),
+		cmocka_unit_test(reads_detections_out_of_the_journal),
+		cmocka_unit_test(a_clamd_without_a_log_or_journal_is_said),
 		cmocka_unit_test(rpm_that_cannot_look_does_not_mean_not_installed),
 		cmocka_unit_test(a_tree_of_rpm_that_is_only_read_is_not_asked),
 		cmocka_unit_test(reads_a_sample_of_mdatp_health),
