@@ -111,9 +111,9 @@ static void refuses_a_nul_and_too_many_headers(void **state)
 	(void)state;
 	assert_int_equal(http_parse_head(nul, sizeof(nul) - 1, &h, &problem), -1);
 	assert_int_equal(problem.status, 400);
-	for (int i = 0; i < 64; i++)
-		strcat(head, "a: b\r\n");
-	strcat(head, "\r\n");
+	for (size_t len = strlen(head), i = 0; i < 65; i++)
+		len += (size_t)snprintf(head + len, sizeof(head) - len,
+					i < 64 ? "a: b\r\n" : "\r\n");
 	assert_int_equal(http_parse_head(head, strlen(head), &h, &problem), -1);
 	assert_int_equal(problem.status, 431);
 }

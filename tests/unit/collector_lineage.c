@@ -8,7 +8,7 @@
 
 /* A heartbeat is named by a letter; its hash is that letter's byte.  '.' is none we ever saw. */
 struct beat {
-	char name, prev;
+	int name, prev;
 	int64_t seq;
 	const char *flags; /* f full, v volatile, r says rewound, k the one before is known */
 	const char *want;  /* advance, open, refuse; then the event, if any */
@@ -165,7 +165,7 @@ static void refuses_a_ninth_branch_that_lives(void **state)
 
 	(void)state;
 	for (int i = 0; i < 7; i++) {
-		const struct beat b = {(char)('a' + i), '.', 10 + i, "f", "", 0, 0, 0};
+		const struct beat b = {'a' + i, '.', 10 + i, "f", "", 0, 0, 0};
 		struct lineage_heartbeat h = heartbeat(&b);
 
 		memset(h.prev, 'A' + 10 + i, CRYPTO_HASH_SIZE);

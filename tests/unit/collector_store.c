@@ -31,7 +31,7 @@ static int64_t school(struct fixture *f)
 	struct store_school s = {.created_at = NOW, .audit_days = 14, .not_seen_days = 7};
 	int64_t id;
 
-	strcpy(s.name, "Hill School");
+	text_copy(s.name, sizeof(s.name), "Hill School");
 	assert_works(f->store->admin->school_add(f->store, &s, "test", &id, &err));
 	return id;
 }
@@ -55,7 +55,7 @@ static void code_new(struct fixture *f, int64_t uses_max, bool shared)
 	memset(printed.secret, 7, sizeof(printed.secret));
 	memset(printed.policy_kid, 'k', CRYPTO_KID_LEN);
 	printed.policy_kid[CRYPTO_KID_LEN - 1] = 'A';
-	strcpy(printed.host, "localhost:1");
+	text_copy(printed.host, sizeof(printed.host), "localhost:1");
 	memcpy(code.secret, printed.secret, sizeof(code.secret));
 	enrol_code_id(&printed, code.id);
 	assert_works(enrol_code_format(&printed, code.text, sizeof(code.text), &err));
@@ -73,12 +73,12 @@ static struct store_enrolled enrol_with(struct fixture *f, struct crypto_signer 
 	struct store_enrolled out;
 
 	request.key = (struct crypto_key *)crypto_signer_key(signer);
-	strcpy(request.code, f->code.id);
+	text_copy(request.code, sizeof(request.code), f->code.id);
 	enrol_code_proof(f->code.secret, crypto_key_kid(request.key), request.proof);
 	if (proof)
-		strcpy(request.proof, proof);
-	strcpy(request.name, "pc-1");
-	strcpy(request.hardware.serial, serial);
+		text_copy(request.proof, sizeof(request.proof), proof);
+	text_copy(request.name, sizeof(request.name), "pc-1");
+	text_copy(request.hardware.serial, sizeof(request.hardware.serial), serial);
 	crypto_sha256_b64("request", 7, in.request_hash);
 	snprintf(in.device, sizeof(in.device), "00000000-0000-4000-8000-%012u", ++f->serial);
 	assert_works(f->store->live->begin(f->store, &err));
@@ -104,7 +104,7 @@ static void enrolled(struct fixture *f)
 	f->signer = new_signer();
 	out = enrol_with(f, f->signer, "SN-1", NULL);
 	assert_int_equal(out.result, STORE_ENROL_ACTIVE);
-	strcpy(f->device, out.device);
+	text_copy(f->device, sizeof(f->device), out.device);
 	assert_works(f->store->live->find_key(
 		f->store, crypto_key_kid(crypto_signer_key(f->signer)), &f->key, &err));
 	crypto_sha256_b64("request", 7, f->head);
@@ -133,7 +133,7 @@ static struct store_placed beat(struct fixture *f, struct heartbeat *h, int64_t 
 
 	h->seq = ++f->seq;
 	memcpy(h->prev, f->head, sizeof(h->prev));
-	strcpy(h->device, f->device);
+	text_copy(h->device, sizeof(h->device), f->device);
 	snprintf(name, sizeof(name), "beat %lld", (long long)f->seq);
 	out = put(f, h, name, now);
 	crypto_sha256_b64(name, strlen(name), f->head);
@@ -197,13 +197,13 @@ static int set_up(void **state)
 	struct store_site site = {0};
 
 	memset(&f, 0, sizeof(f));
-	strcpy(f.folder, "/tmp/collector-store-XXXXXX");
+	text_copy(f.folder, sizeof(f.folder), "/tmp/collector-store-XXXXXX");
 	if (!mkdtemp(f.folder))
 		return -1;
 	snprintf(f.path, sizeof(f.path), "%s/store.db", f.folder);
-	strcpy(site.org, "b3c7e0d2-91fa-4d08-8f36-52ce17a94b60");
-	strcpy(site.epoch, "99999999-2222-4333-8444-555555555555");
-	strcpy(site.host, "localhost:1");
+	text_copy(site.org, sizeof(site.org), "b3c7e0d2-91fa-4d08-8f36-52ce17a94b60");
+	text_copy(site.epoch, sizeof(site.epoch), "99999999-2222-4333-8444-555555555555");
+	text_copy(site.host, sizeof(site.host), "localhost:1");
 	assert_works(store_open(f.path, STORE_CREATE, &f.store, &err));
 	assert_works(f.store->admin->init(f.store, &site, &err));
 	*state = &f;
@@ -213,12 +213,15 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
+	char wal[112], shm[112];
 
 	store_close(f->store);
 	crypto_signer_free(f->signer);
-	snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-	return system(command);
+	snprintf(wal, sizeof(wal), "%s-wal", f->path);
+	snprintf(shm, sizeof(shm), "%s-shm", f->path);
+	(void)unlink(wal); /* gone when the last handle closed well */
+	(void)unlink(shm);
+	return unlink(f->path) < 0 || rmdir(f->folder) < 0;
 }
 
 static void keeps_what_it_was_made_with(void **state)
@@ -268,7 +271,7 @@ static void refuses_codes_that_do_not_hold(void **state)
 	assert_int_equal(enrol_with(f, second, "SN-2", NULL).result, STORE_ENROL_CODE_USED_UP);
 	/* Asking again does not use it up, and works though it is. */
 	assert_int_equal(enrol_with(f, f->signer, "SN-1", NULL).result, STORE_ENROL_ACTIVE);
-	strcpy(f->code.id, "0123456789abcdef");
+	text_copy(f->code.id, sizeof(f->code.id), "0123456789abcdef");
 	assert_int_equal(enrol_with(f, second, "SN-2", NULL).result, STORE_ENROL_WRONG_CODE);
 	assert_int_equal(count_of(f, STORE_COUNT_PRESENCE, STORE_NEVER_SEEN), 1);
 	crypto_signer_free(second);
@@ -287,7 +290,7 @@ static void a_shared_code_waits_for_a_yes(void **state)
 	assert_int_equal(count_of(f, STORE_COUNT_PRESENCE, STORE_IS_WAITING), 1);
 	assert_works(f->store->live->find_key(
 		f->store, crypto_key_kid(crypto_signer_key(f->signer)), &f->key, &err));
-	strcpy(f->device, out.device);
+	text_copy(f->device, sizeof(f->device), out.device);
 	crypto_sha256_b64("request", 7, f->head);
 	sample_heartbeat(&h, true);
 	{
@@ -492,13 +495,13 @@ static void a_key_gives_way_to_the_next_it_names(void **state)
 	struct fixture *f = *state;
 	struct crypto_signer *next = new_signer();
 	const struct crypto_key *key = crypto_signer_key(next);
-	struct store_key before = f->key;
+	struct store_key before;
 	struct heartbeat h;
 
 	enrolled(f);
 	before = f->key;
 	sample_heartbeat(&h, true);
-	strcpy(h.next_kid, crypto_key_kid(key));
+	text_copy(h.next_kid, sizeof(h.next_kid), crypto_key_kid(key));
 	memcpy(h.next_key, crypto_key_point(key), CRYPTO_POINT_SIZE);
 	(void)beat(f, &h, NOW);
 	assert_works(f->store->live->find_key(f->store, crypto_key_kid(key), &f->key, &err));
@@ -525,7 +528,7 @@ static void controls_newer_than_we_are_are_kept_and_counted(void **state)
 	enrolled(f);
 	sample_heartbeat(&h, true);
 	h.control_count = 1;
-	strcpy(h.controls[0].id, "quantum-lock");
+	text_copy(h.controls[0].id, sizeof(h.controls[0].id), "quantum-lock");
 	(void)beat(f, &h, NOW);
 	assert_int_equal(count_of(f, STORE_NEW_CONTROLS, STANDING_TO_FIX), 1);
 }

@@ -507,8 +507,7 @@ static struct http_conn *oldest_stranger(struct http *http, struct conn_list *li
 {
 	struct http_conn *conn;
 
-	TAILQ_FOREACH(conn, list, link)
-	{
+	for (conn = TAILQ_FIRST(list); conn; conn = TAILQ_NEXT(conn, link)) {
 		if (list == &http->busy && http->now_ms - conn->since_ms < 2000)
 			return NULL;
 		if (conn->stranger && conn->state <= CONN_HEAD &&

@@ -19,7 +19,7 @@ struct keycache {
 	unsigned bucket_count; /* a power of two */
 	unsigned count, max;
 	uint64_t generation;
-	TAILQ_HEAD(, slot) used; /* longest unused first */
+	TAILQ_HEAD(slot_list, slot) used; /* longest unused first */
 };
 
 int keycache_new(unsigned max, struct keycache **out, struct err *err)
@@ -93,7 +93,7 @@ static int add(struct keycache *cache, const struct store_key *key, struct slot 
 		free(slot);
 		return -1;
 	}
-	while (cache->count >= cache->max)
+	if (cache->count >= cache->max)
 		drop(cache, TAILQ_FIRST(&cache->used));
 	slot->entry.key = *key;
 	slot->next = *bucket;

@@ -34,13 +34,17 @@ static int split(const char *address, char host[128], char port[16], struct err 
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_storage at;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at;
 	socklen_t len = sizeof(at);
 
-	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+	memset(&at, 0, sizeof(at));
+	if (getsockname(fd, &at.any, &len) < 0)
 		return 0;
-	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-					      : ((struct sockaddr_in *)&at)->sin_port);
+	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 static int open_one(const struct addrinfo *info, int *out_fd)
