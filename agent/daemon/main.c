@@ -194,13 +194,21 @@ static void something_happened(struct daemon *d, const char *what)
 	arm(d);
 }
 
+/* What a check writes itself; all else may have changed just after the check looked at it. */
+static bool own_file(const struct daemon *d, const char *path)
+{
+	size_t len = strlen(d->state);
+
+	return strncmp(path, d->state, len) == 0 && path[len] == '/';
+}
+
 static void on_file(void *ctx, const char *path)
 {
 	struct daemon *d = ctx;
 
 	if (strcmp(path, d->next_path) == 0)
 		check_ended(d);
-	else if (!d->schedule.running) /* else it is our own check's writing, or seen by it */
+	else if (!d->schedule.running || !own_file(d, path))
 		something_happened(d, path);
 }
 
