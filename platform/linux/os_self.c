@@ -7,7 +7,9 @@
 #include "agent/base/text.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,6 +166,33 @@ void plat_protect_process(void)
 	/* Best effort each: neither can fail where it matters, and work goes on without. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+static int keep_file_access(void)
+{
+	const unsigned bit = 1u << CAP_DAC_OVERRIDE;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{.effective = bit, .permitted = bit}};
+
+	return (int)syscall(SYS_capset, &header, data); /* glibc has no wrapper */
+}
+
+int plat_act_as_owner(const char *folder, struct err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(folder, &st))
+		return errno == ENOENT ? 0 : err_errno(err, errno, "stat '%s'", folder);
+	if (st.st_uid == 0)
+		return 0;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) || setgroups(1, &st.st_gid) ||
+	    setresgid(st.st_gid, st.st_gid, st.st_gid) ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) || keep_file_access())
+		return err_errno(err, errno, "act as user %u, whose '%s' is", (unsigned)st.st_uid,
+				 folder);
+	return 0;
 }
 
 bool plat_stderr_is_journal(void)

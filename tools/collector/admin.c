@@ -72,6 +72,8 @@ int admin_open(struct admin *admin, const struct options *options, enum admin_ne
 	if (data && !text_copy(admin->config.data, sizeof(admin->config.data), data))
 		return admin_complain("the path of --data is too long");
 	if (needs >= ADMIN_KEYS) {
+		if (plat_act_as_owner(admin->config.data, &admin->err))
+			return admin_fail(admin);
 		plat_protect_process();
 		if (identity_open(admin->config.data, &admin->identity, &admin->err))
 			return admin_fail(admin);
@@ -358,6 +360,20 @@ int admin_audit(struct admin *admin, const char *action, const char *object, ...
 	if (ret)
 		admin_fail(admin);
 	return ret;
+}
+
+int64_t admin_serial_floor(struct admin *admin)
+{
+	struct buf text;
+	struct err none;
+	int64_t floor = 0;
+
+	buf_init(&text, 64);
+	if (admin->store->admin->meta_get(admin->store, "serial_floor", &text, &none) ||
+	    text_int(buf_text(&text), 0, INT64_C(1) << 52, &floor))
+		floor = 0;
+	buf_clear(&text);
+	return floor;
 }
 
 int admin_policy_key(struct admin *admin, const struct options *options, struct crypto_signer **out)

@@ -219,6 +219,8 @@ int cmd_restore(const struct options *options)
 
 	if (admin_open(&admin, options, ADMIN_CONFIG))
 		return EXIT_FAILED;
+	if (plat_act_as_owner(admin.config.data, &admin.err))
+		return admin_fail(&admin);
 	plat_protect_process();
 	if ((kit && kit_fits(&admin, kit, dir)) || restore_files(&admin, dir) ||
 	    (kit && restore_kit(&admin, kit))) {

@@ -174,8 +174,7 @@ static void print_done(const struct admin *admin, const struct init *init)
 	       "org: %s\n\n"
 	       "next:\n"
 	       "  caretaker-collector school add \"Hill School\"\n"
-	       "  caretaker-collector serve        (or: systemctl enable --now "
-	       "caretaker-collector)\n"
+	       "  caretaker-collector serve        (or: systemctl start caretaker-collector)\n"
 	       "  caretaker-collector code new     prints the command for a device\n\n",
 	       init->recover ? "made again from its recovery kit" : "made", admin->config.data,
 	       init->whole, identity_org(admin->identity));
@@ -189,6 +188,8 @@ int cmd_init(const struct options *options)
 
 	if (admin_open(&admin, options, ADMIN_CONFIG))
 		return EXIT_FAILED;
+	if (plat_act_as_owner(admin.config.data, &admin.err))
+		return admin_fail(&admin);
 	plat_protect_process();
 	init.title = options_get(options, "title") ? options_get(options, "title")
 						   : "Caretaker collector";

@@ -9,7 +9,7 @@
 
 struct err;
 
-#define CONFIG_FILE "/etc/caretaker/collector.ini"
+#define CONFIG_FILE "/etc/caretaker-collector/collector.ini"
 #define CONFIG_DATA "/var/lib/caretaker-collector"
 #define CONFIG_LISTEN_MAX 8
 
