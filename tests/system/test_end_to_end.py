@@ -449,6 +449,53 @@ def test_an_exception_made_after_the_backup_is_followed_by_what_devices_take(sit
     assert pc.status()['policy']['rejected'] == []
 
 
+def test_exceptions_allowed_after_a_restore_reach_devices_that_had_newer_ones(site, collector):
+    pc = site.enrolled(collector)
+    pc.beat()
+    collector.publish('[exceptions]\nallowed = yes\ncontrols = hardware, software\n')
+    allow = ('exceptions', 'add', '--school', 'Oakfield', '--days', '2', '--reason', 'a test',
+             '--asked', 'A', '--approved', 'B')
+    collector.cmd(*allow, 'hardware')
+    pc.beat()
+    backup = site.folder / 'backup'
+    collector.cmd('backup', backup)
+    for _ in range(3):                      # serials that the backup does not know
+        collector.cmd(*allow, 'hardware')
+    pc.beat()
+    had = pc.saved()['exceptions_serial']
+    restore(site, collector, backup)
+    collector.cmd(*allow, 'software')       # before the device was heard
+    pc.beat()
+    assert pc.saved()['exceptions_serial'] > had
+    assert pc.status()['policy']['rejected'] == []
+
+
+def test_keys_rotated_again_after_a_restore_reach_devices_that_had_newer_sets(site, collector):
+    pc = site.enrolled(collector)
+    pc.beat()
+    backup = site.folder / 'backup'
+    collector.cmd('backup', backup)
+    policy_key = (collector.data / 'policy.key').read_bytes()
+    collector.cmd('keys', 'rotate-online')
+    collector.stop()
+    collector.start()
+    pc.beat()
+    pc.beat()
+    assert collector.device(pc.uuid)['keys_serial'] == 2
+    restore(site, collector, backup)        # its online key is the one before, still believed
+    pc.beat()
+    (collector.data / 'policy.key').write_bytes(policy_key)
+    (collector.data / 'policy.key').chmod(0o600)
+    collector.cmd('keys', 'rotate-online')
+    collector.stop()
+    collector.start()
+    for _ in range(2):
+        pc.beat()
+    assert collector.device(pc.uuid)['keys_serial'] > 1000
+    assert pc.status()['policy']['rejected'] == []
+    assert pc.status()['collector']['trouble'] == ''
+
+
 @pytest.mark.parametrize('bound', ['0', '4'], ids=['to the last byte', 'by its own bound'])
 def test_a_full_disk_at_the_collector_loses_nothing(site, bound):
     """Its data on a tmpfs of 16 MB in a mount namespace, filled up and emptied again."""

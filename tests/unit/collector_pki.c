@@ -235,10 +235,10 @@ static struct crypto_signer *rotate_policy(void)
 	struct err err = {0};
 	struct keys in, out;
 
-	succession_next(identity_keys(identity, ""), NOW, &in);
+	succession_next(identity_keys(identity, ""), 0, NOW, &in);
 	if (succession_add_policy(&in, crypto_signer_key(next), &err) || append(&in, old, &err))
 		fail_msg("%s", err.msg);
-	succession_next(&in, NOW, &out);
+	succession_next(&in, 0, NOW, &out);
 	succession_only_policy(&out, kid_of(next));
 	if (append(&out, next, &err))
 		fail_msg("%s", err.msg);
@@ -315,7 +315,7 @@ static void a_set_by_a_stranger_or_with_a_lower_serial_is_not_appended(void **st
 	make();
 	policy = signer_of("policy.key");
 	identity = opened();
-	succession_next(identity_keys(identity, ""), NOW, &keys);
+	succession_next(identity_keys(identity, ""), 0, NOW, &keys);
 	assert_int_equal(append(&keys, stranger, &err), -1);
 	keys.serial = 1;
 	assert_int_equal(append(&keys, policy, &err), -1);
@@ -340,7 +340,7 @@ static void answers_by_the_online_key_that_the_device_believes(void **state)
 	policy = signer_of("policy.key");
 	first = signer_of("online.key");
 	identity = opened();
-	succession_next(identity_keys(identity, ""), NOW, &keys);
+	succession_next(identity_keys(identity, ""), 0, NOW, &keys);
 	keys.online_count = 0; /* stolen: it goes at once */
 	assert_int_equal(succession_add_online(&keys, crypto_signer_key(next), &err), 0);
 	assert_int_equal(append(&keys, policy, &err), 0);
@@ -374,7 +374,7 @@ static void a_draft_is_signed_elsewhere_and_taken_back(void **state)
 	identity = opened();
 	buf_init(&draft, 0);
 	buf_init(&sets, 0);
-	succession_next(identity_keys(identity, ""), NOW, &keys);
+	succession_next(identity_keys(identity, ""), 0, NOW, &keys);
 	assert_int_equal(succession_draft("", &keys, &draft, &err), 0);
 	assert_int_equal(succession_sign(buf_text(&draft), stranger, &sets, &err), 0);
 	assert_int_equal(succession_take(dir, buf_text(&sets), &count, &err), -1);

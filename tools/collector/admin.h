@@ -70,6 +70,9 @@ int admin_write_file(struct admin *admin, const char *path, const struct buf *da
 /* A line in the audit trail; 'detail' is made of name and value pairs, ended by NULL. */
 int admin_audit(struct admin *admin, const char *action, const char *object, ...);
 
+/* What a restored collector's serials go on above, see cmd_restore(); 0: never restored. */
+int64_t admin_serial_floor(struct admin *admin);
+
 /* The policy key: --key FILE, else policy.key of the data directory.  Complains. */
 int admin_policy_key(struct admin *admin, const struct options *options,
 		     struct crypto_signer **out);

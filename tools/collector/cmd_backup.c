@@ -200,11 +200,12 @@ static int restore_files(struct admin *admin, const char *dir)
 static int raise_serials(struct admin *admin, int64_t *out_floor)
 {
 	char text[24];
-	int64_t newest;
+	int64_t policy, list;
 
-	if (admin->store->desk->policy_serial(admin->store, NULL, &newest, &admin->err))
+	if (admin->store->desk->policy_serial(admin->store, NULL, &policy, &admin->err) ||
+	    admin->store->desk->exception_newest(admin->store, &list, &admin->err))
 		return -1;
-	*out_floor = newest + SERIAL_STEP;
+	*out_floor = (policy > list ? policy : list) + SERIAL_STEP;
 	snprintf(text, sizeof(text), "%lld", (long long)*out_floor);
 	return admin->store->admin->meta_set(admin->store, "serial_floor", text, &admin->err);
 }

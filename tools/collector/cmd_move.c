@@ -98,7 +98,8 @@ static int handover_set(struct admin *admin, const char *chain, const struct oth
 {
 	struct keys keys;
 
-	succession_next(identity_keys(admin->identity, chain), admin->now, &keys);
+	succession_next(identity_keys(admin->identity, chain), admin_serial_floor(admin),
+			admin->now, &keys);
 	if (!keys_policy_key(&keys, crypto_key_kid(crypto_signer_key(policy))))
 		return err_set(&admin->err, ERR_AUTH,
 			       "the key is no policy key of the school's newest key set");
@@ -343,7 +344,8 @@ static int own_set(struct admin *admin, const char *chain, const struct crypto_s
 	struct keys keys;
 	int ret = -1;
 
-	succession_next(identity_keys(admin->identity, chain), admin->now, &keys);
+	succession_next(identity_keys(admin->identity, chain), admin_serial_floor(admin),
+			admin->now, &keys);
 	memcpy(keys.policy, ours->policy, sizeof(keys.policy));
 	memcpy(keys.online, ours->online, sizeof(keys.online));
 	memcpy(keys.cas, ours->cas, sizeof(keys.cas));

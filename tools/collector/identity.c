@@ -488,8 +488,11 @@ const struct crypto_signer *identity_signer(const struct identity *identity, con
 
 	if (!found)
 		return NULL;
-	if (!has) /* not said: the oldest; ahead of us (a restored backup): the newest */
-		has = &found->sets[serial ? found->count - 1 : 0];
+	/* Not said: the oldest.  One that we do not know of was made after a backup: what is in the
+	 * set before it was believed then, and one of ours after it may not be yet. */
+	for (unsigned i = has ? found->count : 0; i < found->count; i++)
+		if (i == 0 || found->sets[i].keys->serial < serial)
+			has = &found->sets[i];
 	for (unsigned i = 0; i < identity->signer_count; i++)
 		if (keys_online_key(has->keys,
 				    crypto_key_kid(crypto_signer_key(identity->signers[i]))))

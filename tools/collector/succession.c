@@ -15,10 +15,10 @@
 
 #define LINE_MAX_BYTES 65536
 
-void succession_next(const struct keys *before, int64_t now, struct keys *out)
+void succession_next(const struct keys *before, int64_t floor, int64_t now, struct keys *out)
 {
 	*out = *before;
-	out->serial = before->serial + 1;
+	out->serial = (before->serial > floor ? before->serial : floor) + 1;
 	out->at = now;
 }
 

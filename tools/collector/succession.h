@@ -16,8 +16,9 @@
 struct buf;
 struct err;
 
-/* A copy of the newest set with the next serial: it borrows the keys, so free nothing of it. */
-void succession_next(const struct keys *before, int64_t now, struct keys *out);
+/* A copy of the newest set with the next serial, above 'floor' too: it borrows the keys, so free
+ * nothing of it. */
+void succession_next(const struct keys *before, int64_t floor, int64_t now, struct keys *out);
 int succession_add_online(struct keys *keys, const struct crypto_key *key, struct err *err);
 int succession_add_policy(struct keys *keys, const struct crypto_key *key, struct err *err);
 int succession_add_ca(struct keys *keys, const uint8_t ca[CRYPTO_HASH_SIZE], struct err *err);
