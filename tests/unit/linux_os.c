@@ -761,6 +761,7 @@ static void leaves_no_core_and_lets_nobody_trace_it(void **state)
 static int act_as_owner(void)
 {
 	struct stat st;
+	struct err err;
 	int fd;
 
 	if (plat_act_as_owner(folder, &err) || geteuid() != 12345 || getegid() != 12346)
