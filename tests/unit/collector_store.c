@@ -8,7 +8,7 @@
 #include "agent/base/text.h"
 #include "tests/sample_heartbeat.h"
 #include "tools/collector/standing.h"
-#include "tools/collector/store.h"
+#include "tools/collector/store_desk.h"
 
 #define NOW SAMPLE_AT
 #define DAY 86400
@@ -110,8 +110,9 @@ static void enrolled(struct fixture *f)
 	crypto_sha256_b64("request", 7, f->head);
 }
 
-static struct store_placed put(struct fixture *f, struct heartbeat *h, const char *name,
-			       int64_t now)
+/* Inside a transaction. */
+static struct store_placed put_in(struct fixture *f, struct heartbeat *h, const char *name,
+				  int64_t now)
 {
 	struct store_heartbeat in = {.key = &f->key, .heartbeat = h, .received_at = now};
 	struct store_placed out;
@@ -119,14 +120,23 @@ static struct store_placed put(struct fixture *f, struct heartbeat *h, const cha
 	in.jws = name;
 	in.jws_len = strlen(name);
 	crypto_sha256_b64(name, strlen(name), in.hash);
-	assert_works(f->store->live->begin(f->store, &err));
 	assert_works(f->store->live->put_heartbeat(f->store, &in, &out, &err));
+	return out;
+}
+
+static struct store_placed put(struct fixture *f, struct heartbeat *h, const char *name,
+			       int64_t now)
+{
+	struct store_placed out;
+
+	assert_works(f->store->live->begin(f->store, &err));
+	out = put_in(f, h, name, now);
 	assert_works(f->store->live->commit(f->store, &err));
 	return out;
 }
 
-/* The next of the chain: 'h' but for seq and prev. */
-static struct store_placed beat(struct fixture *f, struct heartbeat *h, int64_t now)
+/* The next of the chain: 'h' but for seq and prev; inside a transaction. */
+static struct store_placed step(struct fixture *f, struct heartbeat *h, int64_t now)
 {
 	char name[32];
 	struct store_placed out;
@@ -135,8 +145,18 @@ static struct store_placed beat(struct fixture *f, struct heartbeat *h, int64_t 
 	memcpy(h->prev, f->head, sizeof(h->prev));
 	text_copy(h->device, sizeof(h->device), f->device);
 	snprintf(name, sizeof(name), "beat %lld", (long long)f->seq);
-	out = put(f, h, name, now);
+	out = put_in(f, h, name, now);
 	crypto_sha256_b64(name, strlen(name), f->head);
+	return out;
+}
+
+static struct store_placed beat(struct fixture *f, struct heartbeat *h, int64_t now)
+{
+	struct store_placed out;
+
+	assert_works(f->store->live->begin(f->store, &err));
+	out = step(f, h, now);
+	assert_works(f->store->live->commit(f->store, &err));
 	return out;
 }
 
@@ -210,11 +230,25 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* Whatever a test did, what is kept is what a count of the rows comes to. */
+static void counts_hold(struct fixture *f)
+{
+	struct buf wrong;
+	int64_t count;
+
+	buf_init(&wrong, 0);
+	assert_works(f->store->desk->check(f->store, &wrong, &count, &err));
+	if (count)
+		fail_msg("%s", buf_text(&wrong));
+	buf_clear(&wrong);
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	char wal[112], shm[112];
 
+	counts_hold(f);
 	store_close(f->store);
 	crypto_signer_free(f->signer);
 	snprintf(wal, sizeof(wal), "%s-wal", f->path);
@@ -552,6 +586,178 @@ static void forgets_bodies_and_keeps_the_chain(void **state)
 	assert_int_equal(put(f, &h, "beat 1", NOW).as, STORE_REPEATED);
 }
 
+/* --- what to fix first --- */
+
+struct one_cause {
+	const char *control;
+	struct store_cause found;
+	unsigned rows;
+};
+
+static int take_cause(void *ctx, const struct store_cause *cause, struct err *err)
+{
+	struct one_cause *one = ctx;
+
+	(void)err;
+	one->rows++;
+	if (!strcmp(cause->control, one->control))
+		one->found = *cause;
+	return 0;
+}
+
+static struct store_cause cause_of(struct fixture *f, enum store_scope scope, int64_t id,
+				   const char *control)
+{
+	struct one_cause one = {.control = control};
+
+	assert_works(f->store->desk->causes(f->store, scope, id, 0, take_cause, &one, &err));
+	return one.found;
+}
+
+/* A further device of the same code; the fixture stays with its own. */
+static void another(struct fixture *f, struct fixture *out, const char *serial)
+{
+	struct store_enrolled enrolled;
+
+	*out = *f;
+	out->signer = new_signer();
+	out->seq = 0;
+	enrolled = enrol_with(out, out->signer, serial, NULL);
+	f->serial = out->serial;
+	assert_int_equal(enrolled.result, STORE_ENROL_ACTIVE);
+	text_copy(out->device, sizeof(out->device), enrolled.device);
+	assert_works(f->store->live->find_key(
+		f->store, crypto_key_kid(crypto_signer_key(out->signer)), &out->key, &err));
+	crypto_sha256_b64(serial, strlen(serial), out->head);
+}
+
+static struct heartbeat one_control(struct heartbeat_control *c, enum verdict verdict,
+				    const char *why, int64_t since, int64_t due_at)
+{
+	struct heartbeat h = {.full = true, .controls = c, .control_count = 1, .at = NOW};
+
+	memset(c, 0, sizeof(*c));
+	text_copy(c->id, sizeof(c->id), "updates");
+	text_copy(c->why, sizeof(c->why), why);
+	c->verdict = verdict;
+	c->since = since;
+	c->due_at = due_at;
+	c->evidence = "{}";
+	c->evidence_len = 2;
+	return h;
+}
+
+static void what_to_fix_counts_devices_and_names_the_oldest(void **state)
+{
+	struct fixture *f = *state, second, third;
+	struct heartbeat_control c;
+	struct heartbeat h;
+	struct store_cause cause;
+
+	enrolled(f);
+	another(f, &second, "SN-2");
+	another(f, &third, "SN-3");
+	h = one_control(&c, VERDICT_FAIL, "pending", NOW - 100, 0);
+	beat(f, &h, NOW);
+	h = one_control(&c, VERDICT_FAIL, "pending", NOW - 300, 0);
+	beat(&second, &h, NOW);
+	h = one_control(&c, VERDICT_FAIL, "pending", NOW - 200, 0);
+	beat(&third, &h, NOW);
+	cause = cause_of(f, STORE_SCHOOL, f->code.school, "updates");
+	assert_int_equal(cause.count, 3);
+	assert_int_equal(cause.oldest, NOW - 300);
+	assert_string_equal(cause.device, second.device);
+	/* The example is mended, the next oldest stands for the rest; then it is retired. */
+	h = one_control(&c, VERDICT_PASS, "ok", NOW, 0);
+	beat(&second, &h, NOW + 1);
+	cause = cause_of(f, STORE_TRUST, 0, "updates");
+	assert_int_equal(cause.count, 2);
+	assert_string_equal(cause.device, third.device);
+	assert_works(f->store->admin->device_status(f->store, third.device, STORE_RETIRED, "sold",
+						    "test", &err));
+	cause = cause_of(f, STORE_GROUP, f->code.group, "updates");
+	assert_int_equal(cause.count, 1);
+	assert_string_equal(cause.device, f->device);
+	assert_int_equal(cause.oldest, NOW - 100);
+	/* Another reason is another row; none is left of the first. */
+	h = one_control(&c, VERDICT_FAIL, "no-source", NOW, 0);
+	beat(f, &h, NOW + 2);
+	cause = cause_of(f, STORE_TRUST, 0, "updates");
+	assert_string_equal(cause.why, "no-source");
+	assert_int_equal(cause.count, 1);
+	crypto_signer_free(second.signer);
+	crypto_signer_free(third.signer);
+}
+
+static void what_to_fix_moves_with_time_and_place(void **state)
+{
+	struct fixture *f = *state;
+	struct store_room room = {.name = "ICT1"};
+	struct heartbeat_control c;
+	struct heartbeat h;
+	int64_t room_id;
+
+	enrolled(f);
+	room.school = f->code.school;
+	assert_works(f->store->admin->room_add(f->store, &room, "test", &room_id, &err));
+	h = one_control(&c, VERDICT_PASS, "pending", NOW - 100, NOW + 60);
+	beat(f, &h, NOW);
+	assert_int_equal(cause_of(f, STORE_TRUST, 0, "updates").standing, STANDING_DUE_BY);
+	assert_works(store_settle(f->store, NOW + 61, &err));
+	assert_int_equal(cause_of(f, STORE_TRUST, 0, "updates").standing, STANDING_OVERDUE);
+	assert_int_equal(cause_of(f, STORE_ROOM, room_id, "updates").count, 0);
+	assert_works(f->store->admin->device_move(f->store, f->device, f->code.group, room_id,
+						  "test", &err));
+	assert_int_equal(cause_of(f, STORE_ROOM, room_id, "updates").count, 1);
+	assert_int_equal(cause_of(f, STORE_TRUST, 0, "updates").count, 1);
+}
+
+/* Devices that come, go, move and change their minds, several in one transaction. */
+static void what_to_fix_holds_whatever_happens(void **state)
+{
+	static const char *const whys[] = {"pending", "no-source", "held"};
+	struct fixture *f = *state, devices[5];
+	struct store_room room = {.name = "ICT1"};
+	struct heartbeat_control c;
+	int64_t room_id, now = NOW;
+	uint32_t r = 1;
+
+	enrolled(f);
+	room.school = f->code.school;
+	assert_works(f->store->admin->room_add(f->store, &room, "test", &room_id, &err));
+	for (int i = 0; i < 5; i++) {
+		char serial[8];
+
+		snprintf(serial, sizeof(serial), "SN-%d", 10 + i);
+		another(f, &devices[i], serial);
+	}
+	for (int round = 0; round < 60; round++) {
+		assert_works(f->store->live->begin(f->store, &err));
+		for (int k = 0; k < 6; k++) {
+			struct fixture *d;
+			struct heartbeat h;
+
+			r = r * 1103515245 + 12345;
+			d = &devices[(r >> 16) % 5];
+			h = one_control(&c, (r >> 8) % 3 ? VERDICT_FAIL : VERDICT_PASS,
+					whys[(r >> 10) % 3], NOW - (int64_t)((r >> 20) % 4),
+					(r >> 12) % 3 ? 0 : now + 30);
+			step(d, &h, now);
+		}
+		assert_works(f->store->live->commit(f->store, &err));
+		now += 20;
+		if (round % 3 == 0)
+			assert_works(store_settle(f->store, now, &err));
+		if (round % 5 == 0)
+			assert_works(f->store->admin->device_move(
+				f->store, devices[round % 5].device, f->code.group,
+				round % 2 ? room_id : 0, "test", &err));
+		counts_hold(f);
+	}
+	for (int i = 0; i < 5; i++)
+		crypto_signer_free(devices[i].signer);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -572,6 +778,9 @@ int main(void)
 		T(a_key_gives_way_to_the_next_it_names),
 		T(controls_newer_than_we_are_are_kept_and_counted),
 		T(forgets_bodies_and_keeps_the_chain),
+		T(what_to_fix_counts_devices_and_names_the_oldest),
+		T(what_to_fix_moves_with_time_and_place),
+		T(what_to_fix_holds_whatever_happens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

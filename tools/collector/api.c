@@ -214,7 +214,7 @@ static void get_rollup(const struct api_request *request, struct api_answer *ans
 	char word[16];
 	enum found given;
 	struct err err;
-	bool any;
+	bool any, sentences;
 
 	if (!authorised(request, answer, false, &token) ||
 	    !query_known(request->query, names, answer) ||
@@ -229,7 +229,13 @@ static void get_rollup(const struct api_request *request, struct api_answer *ans
 		fail(answer, &err);
 		return;
 	}
-	rollup_json(&rollup, strcmp(token.role, "viewer") != 0, false, &answer->body);
+	sentences = strcmp(token.role, "viewer") != 0;
+	rollup_json(&rollup, sentences, false, &answer->body);
+	if (sentences && rollup.cause_count) {
+		snprintf(answer->audit_action, sizeof(answer->audit_action), "look at rollup");
+		snprintf(answer->audit_object, sizeof(answer->audit_object), "%s",
+			 any ? "" : school.name);
+	}
 	rollup_clear(&rollup);
 }
 

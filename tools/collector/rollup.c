@@ -179,8 +179,6 @@ static int add_cause(void *ctx, const struct store_cause *cause, struct err *err
 	struct rollup *rollup = ctx;
 	struct store_cause *causes;
 
-	if (rollup->cause_count == CAUSES_MAX)
-		return 0;
 	if (rollup->cause_count == rollup->cause_size) {
 		unsigned size = rollup->cause_size ? rollup->cause_size * 2 : 32;
 		causes = realloc(rollup->causes, size * sizeof(*causes));
@@ -212,7 +210,9 @@ static int read_all(struct reading *r, struct err *err)
 	if (!r->controls && r->store->desk->schools(r->store, each_school, r, err))
 		return -1;
 	return r->store->desk->policies(r->store, name_policy, rollup, err) ||
-			       r->store->desk->causes(r->store, id, 0, 0, add_cause, rollup, err)
+			       r->store->desk->causes(r->store,
+						      r->school ? STORE_SCHOOL : STORE_TRUST, id,
+						      CAUSES_MAX, add_cause, rollup, err)
 		       ? -1
 		       : 0;
 }
@@ -264,6 +264,39 @@ void rollup_sentences(const char *control, const char *why, const char *evidence
 	json_free(root);
 }
 
+/* One device's sentence, which stands for all when its evidence does not show in it. */
+static bool add_sentence(const struct store_cause *cause, const struct buf *with,
+			 const struct buf *without, struct buf *out)
+{
+	bool example = cause->count > 1 && strcmp(buf_text(with), buf_text(without)) != 0;
+
+	if (example)
+		buf_addf(out, "for example on %s: ",
+			 *cause->device_name ? cause->device_name : cause->device);
+	buf_adds(out, buf_text(with));
+	return example;
+}
+
+bool rollup_cause_sentences(const struct store_cause *cause, struct buf *wrong, struct buf *todo)
+{
+	struct buf with[2], without[2];
+	bool example;
+
+	for (int i = 0; i < 2; i++) {
+		buf_init(&with[i], 0);
+		buf_init(&without[i], 0);
+	}
+	rollup_sentences(cause->control, cause->why, cause->evidence, &with[0], &with[1]);
+	rollup_sentences(cause->control, cause->why, "", &without[0], &without[1]);
+	example = add_sentence(cause, &with[0], &without[0], wrong);
+	example |= add_sentence(cause, &with[1], &without[1], todo);
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&with[i]);
+		buf_clear(&without[i]);
+	}
+	return example;
+}
+
 /* --- JSON --- */
 
 static void json_counts(struct jsonw *w, const struct rollup_row *row, bool presence)
@@ -293,9 +326,13 @@ static void json_cause(struct jsonw *w, const struct store_cause *cause, bool se
 	if (sentences) {
 		buf_init(&wrong, 0);
 		buf_init(&todo, 0);
-		rollup_sentences(cause->control, cause->why, cause->evidence, &wrong, &todo);
+		rollup_cause_sentences(cause, &wrong, &todo);
 		jsonw_string(w, "wrong", buf_text(&wrong));
 		jsonw_string(w, "todo", buf_text(&todo));
+		jsonw_object(w, "example");
+		jsonw_string(w, "device", cause->device);
+		jsonw_string(w, "name", cause->device_name);
+		jsonw_object_end(w);
 		buf_clear(&wrong);
 		buf_clear(&todo);
 	}
@@ -417,7 +454,7 @@ static void text_cause(const struct store_cause *cause, unsigned n, struct buf *
 
 	buf_init(&wrong, 0);
 	buf_init(&todo, 0);
-	rollup_sentences(cause->control, cause->why, cause->evidence, &wrong, &todo);
+	rollup_cause_sentences(cause, &wrong, &todo);
 	text_time(day, cause->oldest);
 	day[10] = '\0';
 	buf_addf(out, "%2u. %-11s  %4lld device%s  %s: %s", n,

@@ -41,7 +41,7 @@ struct rollup {
 		char name[64]; /* "" unknown: not ours, or the built-in default */
 	} policies[ROLLUP_POLICIES];
 	unsigned policy_count;
-	struct store_cause *causes; /* their evidence is ours */
+	struct store_cause *causes; /* each shows one device: to list them is to look at it */
 	unsigned cause_count, cause_size;
 };
 
@@ -53,6 +53,9 @@ void rollup_clear(struct rollup *rollup);
 /* As the API answers.  Without 'sentences' nothing in it comes from one device (a governor's view):
  * sentences are made with one device's evidence, which may name its users. */
 void rollup_json(const struct rollup *rollup, bool sentences, bool indent, struct buf *out);
+/* Both sentences of a cause.  What only one device's evidence says is not said of all: such a
+ * sentence begins "for example on NAME: ".  True: some of them did. */
+bool rollup_cause_sentences(const struct store_cause *cause, struct buf *wrong, struct buf *todo);
 /* As a technician reads it on a terminal. */
 void rollup_text(const struct rollup *rollup, struct buf *out);
 

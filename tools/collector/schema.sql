@@ -172,6 +172,9 @@ CREATE TABLE device_control (
 	evidence TEXT NOT NULL DEFAULT '',
 	standing INTEGER NOT NULL,                -- as counted
 	PRIMARY KEY (device, control)) WITHOUT ROWID;
+-- The next example of a cause, when the one before leaves.
+CREATE INDEX device_control_cause ON device_control (control, standing, why,
+	(CASE WHEN due_at > 0 THEN due_at ELSE since END), device) WHERE standing BETWEEN 1 AND 4;
 
 CREATE TABLE event (
 	id INTEGER PRIMARY KEY,
@@ -196,6 +199,20 @@ CREATE TABLE counter (
 	standing INTEGER NOT NULL,
 	count INTEGER NOT NULL,
 	PRIMARY KEY (scope, scope_id, control, standing)) WITHOUT ROWID;
+
+-- What to fix first: how many active devices stand so in a control (1 to fix, 2 due by, 3 overdue, 4
+-- cannot tell) for one reason, kept like 'counter'.  'device' is the one that has had it longest: the
+-- example.
+CREATE TABLE cause (
+	scope INTEGER NOT NULL,
+	scope_id INTEGER NOT NULL,
+	control INTEGER NOT NULL,
+	standing INTEGER NOT NULL,
+	why TEXT NOT NULL,
+	count INTEGER NOT NULL,
+	device INTEGER NOT NULL,
+	since INTEGER NOT NULL,                   -- there, or due
+	PRIMARY KEY (scope, scope_id, control, standing, why)) WITHOUT ROWID;
 
 CREATE TABLE exception (
 	id TEXT PRIMARY KEY,

@@ -75,7 +75,9 @@ struct store_cause {
 	char control[64], why[REASON_MAX];
 	int standing;
 	int64_t count, oldest; /* since, or the earliest due date */
-	const char *evidence;  /* of one of them, for the sentence */
+	/* The one that has had it longest, and what it said: for the sentence. */
+	char device[UUID_LEN + 1], device_name[STORE_NAME_SIZE];
+	const char *evidence;
 };
 struct store_health {
 	bool writable;
@@ -133,7 +135,8 @@ struct store_desk_ops {
 	int (*tokens)(struct store *,
 		      int (*each)(void *ctx, const struct store_token *, struct err *), void *ctx,
 		      struct err *);
-	int (*causes)(struct store *, int64_t school, int64_t room, int64_t group,
+	/* The worst and most frequent first, at most 'max'; kept like the counts of store.h. */
+	int (*causes)(struct store *, enum store_scope scope, int64_t id, unsigned max,
 		      int (*each)(void *ctx, const struct store_cause *, struct err *), void *ctx,
 		      struct err *);
 	int (*audit_rows)(struct store *, unsigned max,

@@ -125,7 +125,7 @@ int sq_commit(struct store *store, struct err *err)
 	struct sq *sq = sq_of(store);
 	sqlite3_stmt *st;
 
-	if (sq_counts_flush(sq, err) < 0)
+	if (sq_counts_flush(sq, err) < 0 || sq_causes_flush(sq, err) < 0)
 		return -1;
 	st = sq_stmt(sq, "COMMIT", err);
 	if (!st || sq_run(sq, st, err) < 0)
@@ -140,6 +140,7 @@ void sq_rollback(struct store *store)
 	struct err ignored;
 
 	sq_counts_forget(sq);
+	sq_causes_forget(sq);
 	/* A full disk rolls back by itself. */
 	if (!sqlite3_get_autocommit(sq->db))
 		(void)sq_exec(sq, "ROLLBACK", &ignored); /* what fails here fails again at BEGIN */
@@ -451,5 +452,6 @@ void store_close(struct store *store)
 	for (unsigned i = 0; i < SQ_STATEMENTS; i++)
 		sqlite3_finalize(sq->statements[i].statement);
 	sqlite3_close(sq->db);
+	free(sq->causes);
 	free(sq);
 }

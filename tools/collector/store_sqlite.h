@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "tools/collector/store.h"
+#include "tools/collector/store_desk.h"
 
 struct buf;
 struct err;
@@ -17,6 +17,16 @@ struct err;
 struct sq_count {
 	int scope, control;
 	int64_t scope_id, standing, delta;
+	bool used;
+};
+
+/* What one transaction changes of a row of 'cause'. */
+struct sq_cause {
+	int scope, control;
+	int64_t scope_id, standing, delta;
+	/* The first of those that came and of those that left; 0: none. */
+	int64_t came, came_since, left, left_since;
+	char why[REASON_MAX];
 	bool used;
 };
 
@@ -32,6 +42,8 @@ struct sq {
 	 * the same few rows. */
 	struct sq_count counts[SQ_COUNTS];
 	unsigned count_used;
+	struct sq_cause *causes; /* likewise */
+	unsigned cause_used, cause_size;
 };
 
 extern const struct store_live_ops sq_live_ops;
@@ -86,6 +98,23 @@ int sq_device_count(struct sq *sq, int64_t device, int delta, struct err *err);
 int sq_device_settle(struct sq *sq, int64_t device, int64_t now, struct err *err);
 int sq_counts_flush(struct sq *sq, struct err *err);
 void sq_counts_forget(struct sq *sq);
+
+/* --- what to fix first (store_sqlite_cause.c): inside a transaction --- */
+struct sq_reason {
+	int64_t standing, since; /* since: or due */
+	char why[REASON_MAX];
+};
+/* Of a row of device_control 'c'; the index on it has the same expression. */
+#define SQ_CAUSE_SINCE "CASE WHEN c.due_at > 0 THEN c.due_at ELSE c.since END"
+bool sq_is_cause(int64_t standing);
+/* A device's control comes to stand so (1) or no longer does (-1); nothing when it is no cause. */
+int sq_cause_move(struct sq *sq, const struct sq_place *place, int64_t device, int control,
+		  const struct sq_reason *reason, int delta, struct err *err);
+int sq_causes_flush(struct sq *sq, struct err *err);
+void sq_causes_forget(struct sq *sq);
+int sq_causes(struct store *store, enum store_scope scope, int64_t id, unsigned max,
+	      int (*each)(void *ctx, const struct store_cause *, struct err *), void *ctx,
+	      struct err *err);
 
 /* --- controls: their numbers --- */
 /* A name that is newer than we are gets a number; inside a transaction. */

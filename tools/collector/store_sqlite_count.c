@@ -133,6 +133,7 @@ static int load(struct sq *sq, int64_t device, struct counted *out, struct err *
 
 int sq_device_count(struct sq *sq, int64_t device, int delta, struct err *err)
 {
+	struct sq_reason reason;
 	struct counted c;
 	sqlite3_stmt *st;
 	int row;
@@ -147,13 +148,21 @@ int sq_device_count(struct sq *sq, int64_t device, int delta, struct err *err)
 	if (sq_place_count(sq, &c.place, STORE_COUNT_DEVICE, c.standing, delta, err) < 0 ||
 	    sq_place_count(sq, &c.place, STORE_COUNT_POLICY, c.policy_serial, delta, err) < 0)
 		return -1;
-	st = sq_stmt(sq, "SELECT control, standing FROM device_control WHERE device = ?", err);
+	st = sq_stmt(sq,
+		     "SELECT c.control, c.standing, " SQ_CAUSE_SINCE
+		     ", c.why FROM device_control c WHERE c.device = ?",
+		     err);
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, device);
 	while ((row = sq_step(sq, st, err)) > 0) {
-		if (sq_place_count(sq, &c.place, (int)sq_int(st, 0), sq_int(st, 1), delta, err) <
-		    0) {
+		reason.standing = sq_int(st, 1);
+		reason.since = sq_int(st, 2);
+		sq_text(st, 3, reason.why, sizeof(reason.why));
+		if (sq_place_count(sq, &c.place, (int)sq_int(st, 0), reason.standing, delta, err) <
+			    0 ||
+		    sq_cause_move(sq, &c.place, device, (int)sq_int(st, 0), &reason, delta, err) <
+			    0) {
 			sqlite3_reset(st);
 			return -1;
 		}

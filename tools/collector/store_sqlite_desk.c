@@ -571,8 +571,8 @@ static int exceptions(struct store *store, bool ended_too, int64_t now,
 static int exception_newest(struct store *store, int64_t *out, struct err *err)
 {
 	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st = sq_stmt(
-		sq, "SELECT coalesce (max (serial), 0) FROM exception_document", err);
+	sqlite3_stmt *st =
+		sq_stmt(sq, "SELECT coalesce (max (serial), 0) FROM exception_document", err);
 
 	*out = 0;
 	return !st || sq_one_int(sq, st, out, err) < 0 ? -1 : 0;
@@ -681,51 +681,6 @@ static int audit_rows(struct store *store, unsigned max,
 	return row;
 }
 
-/* --- what to fix first --- */
-
-static int causes(struct store *store, int64_t school, int64_t room, int64_t group,
-		  int (*each)(void *ctx, const struct store_cause *, struct err *), void *ctx,
-		  struct err *err)
-{
-	struct sq *sq = sq_of(store);
-	/* 1 to fix, 2 due by, 3 overdue, 4 cannot tell.  With min() SQLite takes the other columns
-	 * from the row that has it, so the evidence is that of the oldest. */
-	sqlite3_stmt *st = sq_stmt(
-		sq,
-		"SELECT c.control, coalesce (n.name, ''), c.why, c.standing, count (*), min (CASE "
-		"WHEN c.due_at > 0 THEN c.due_at ELSE c.since END), c.evidence FROM device_control "
-		"c JOIN device d ON d.id = c.device LEFT JOIN control n ON n.id = c.control WHERE "
-		"c.standing BETWEEN 1 AND 4 AND d.status = 1 AND d.standing IS NOT NULL AND (?1 = "
-		"0 OR d.school = ?1) AND (?2 = 0 OR d.room = ?2) AND (?3 = 0 OR d.grp = ?3) GROUP "
-		"BY c.control, c.why, c.standing ORDER BY CASE c.standing WHEN 3 THEN 0 WHEN 1 "
-		"THEN 1 WHEN 2 THEN 2 ELSE 3 END, count (*) DESC, c.control",
-		err);
-	struct store_cause c;
-	int row = -1;
-
-	if (st) {
-		sq_bind_int(st, 1, school);
-		sq_bind_int(st, 2, room);
-		sq_bind_int(st, 3, group);
-	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
-		memset(&c, 0, sizeof(c));
-		if (sq_int(st, 0) < CONTROL_COUNT)
-			(void)text_copy(c.control, sizeof(c.control),
-					control_name((enum control_id)sq_int(st, 0)));
-		else
-			sq_text(st, 1, c.control, sizeof(c.control));
-		sq_text(st, 2, c.why, sizeof(c.why));
-		c.standing = (int)sq_int(st, 3);
-		c.count = sq_int(st, 4);
-		c.oldest = sq_int(st, 5);
-		c.evidence = (const char *)sqlite3_column_text(st, 6);
-		if (each(ctx, &c, err))
-			return stopped(st);
-	}
-	return row;
-}
-
 /* --- the dead man's signal --- */
 
 /* Writes a row and takes it back: a read-only file system and a full disk both show. */
@@ -782,7 +737,7 @@ const struct store_desk_ops sq_desk_ops = {
 	.policy_serial = policy_serial,
 	.exceptions = exceptions,
 	.tokens = tokens,
-	.causes = causes,
+	.causes = sq_causes,
 	.audit_rows = audit_rows,
 	.token_find = token_find,
 	.health = health,

@@ -388,7 +388,8 @@ static int name_next(struct work *w, struct err *err)
 struct held {
 	int control;
 	enum standing standing;
-	bool told; /* this heartbeat speaks of it */
+	struct sq_reason reason; /* when its standing is a cause */
+	bool told;               /* this heartbeat speaks of it */
 	int64_t next;
 	int unchanged_by; /* index of the heartbeat's control that says the same; -1 */
 };
@@ -441,6 +442,11 @@ static int load_holdings(struct work *w, const int *ids, struct holdings *out, s
 		h = &out->rows[out->count++];
 		h->control = (int)sq_int(st, 0);
 		h->standing = (enum standing)sq_int(st, 4);
+		h->reason.standing = h->standing;
+		if (sq_is_cause(h->standing)) {
+			h->reason.since = sq_int(st, 2) > 0 ? sq_int(st, 2) : sq_int(st, 6);
+			sq_text(st, 7, h->reason.why, sizeof(h->reason.why));
+		}
 		h->told = false;
 		h->next = standing_change((enum verdict)sq_int(st, 1), sq_int(st, 2), sq_int(st, 3),
 					  w->in->received_at);
@@ -502,6 +508,20 @@ static int recount(struct work *w, int control, int before, int after, struct er
 	return after < 0 ? 0 : sq_place_count(w->sq, &w->before.place, control, after, 1, err);
 }
 
+/* Moves a control's cause likewise; NULL: was not, is no longer. */
+static int move_cause(struct work *w, int control, const struct sq_reason *before,
+		      const struct sq_reason *after, struct err *err)
+{
+	int64_t device = w->in->key->device_id;
+
+	if (before && after && before->standing == after->standing &&
+	    before->since == after->since && strcmp(before->why, after->why) == 0)
+		return 0;
+	if (before && sq_cause_move(w->sq, &w->before.place, device, control, before, -1, err) < 0)
+		return -1;
+	return after ? sq_cause_move(w->sq, &w->before.place, device, control, after, 1, err) : 0;
+}
+
 static void sum_up(struct work *w, enum standing standing, int64_t next)
 {
 	w->worst = standing_worse(w->worst, standing);
@@ -516,12 +536,16 @@ static int take_control(struct work *w, int id, const struct heartbeat_control *
 	int64_t now = w->in->received_at;
 	enum standing is = standing_of(c->verdict, c->due_at, c->until, now);
 	/* A device that was never counted (its first heartbeat) has no row counted either. */
-	int before = held && w->before.standing >= 0 ? (int)held->standing : -1;
+	bool counted = held && w->before.standing >= 0;
+	struct sq_reason reason = {.standing = is, .since = c->due_at > 0 ? c->due_at : c->since};
 
+	(void)text_copy(reason.why, sizeof(reason.why), c->why);
 	sum_up(w, is, standing_change(c->verdict, c->due_at, c->until, now));
 	if (!(unchanged && held && held->standing == is) && put_control(w, id, c, is, err) < 0)
 		return -1;
-	return recount(w, id, before, is, err);
+	if (move_cause(w, id, counted ? &held->reason : NULL, &reason, err) < 0)
+		return -1;
+	return recount(w, id, counted ? (int)held->standing : -1, is, err);
 }
 
 /* One whose evidence alone is new.  Its standing is the base's: without that one here, the evidence
@@ -541,13 +565,19 @@ static int renew_evidence(struct work *w, int id, const struct heartbeat_control
  * it was. */
 static int leave_control(struct work *w, const struct held *held, struct err *err)
 {
-	int before = w->before.standing >= 0 ? (int)held->standing : -1;
+	bool counted = w->before.standing >= 0;
+	int before = counted ? (int)held->standing : -1;
 	sqlite3_stmt *st;
 
 	if (!w->in->heartbeat->full) {
 		sum_up(w, held->standing, held->next);
+		if (move_cause(w, held->control, counted ? &held->reason : NULL, &held->reason,
+			       err) < 0)
+			return -1;
 		return recount(w, held->control, before, held->standing, err);
 	}
+	if (counted && move_cause(w, held->control, &held->reason, NULL, err) < 0)
+		return -1;
 	st = sq_stmt(w->sq, "DELETE FROM device_control WHERE device = ? AND control = ?", err);
 	if (!st)
 		return -1;

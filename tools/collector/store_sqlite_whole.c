@@ -101,6 +101,25 @@ static const char counters_wrong[] =
 	"kept "
 	"UNION SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM truth))";
 
+/* Likewise what to fix first, and of each the example: of several the earliest, the lowest id. */
+static const char causes_wrong[] =
+	"WITH place (device, scope, scope_id) AS ("
+	"SELECT id, 0, 0 FROM device UNION ALL SELECT id, 1, school FROM device UNION ALL "
+	"SELECT id, 2, grp FROM device UNION ALL SELECT id, 3, room FROM device WHERE room <> 0), "
+	"has AS (SELECT p.scope, p.scope_id, c.control, c.standing, c.why, "
+	"c.device, " SQ_CAUSE_SINCE
+	" AS since FROM device_control c JOIN device d ON d.id = c.device JOIN "
+	"place p ON p.device = d.id WHERE c.standing BETWEEN 1 AND 4 AND d.standing IS NOT NULL), "
+	"ranked AS (SELECT *, row_number () OVER w AS n, count (*) OVER (PARTITION BY scope, "
+	"scope_id, control, standing, why) AS count FROM has WINDOW w AS (PARTITION BY scope, "
+	"scope_id, control, standing, why ORDER BY since, device)), truth AS (SELECT scope, "
+	"scope_id, control, standing, why, count, device, since FROM ranked WHERE n = 1), kept AS "
+	"(SELECT scope, scope_id, control, standing, why, count, device, since FROM cause) SELECT "
+	"'what to fix of scope ' || scope || ' ' || scope_id || ', control ' || control || ', "
+	"standing ' || standing || ', ' || why || ': ' || count || ', for example device ' || "
+	"device FROM (SELECT * FROM truth EXCEPT SELECT * FROM kept UNION SELECT * FROM (SELECT * "
+	"FROM kept EXCEPT SELECT * FROM truth))";
+
 int sq_check(struct store *store, struct buf *out, int64_t *out_wrong, struct err *err)
 {
 	struct sq *sq = sq_of(store);
@@ -110,6 +129,7 @@ int sq_check(struct store *store, struct buf *out, int64_t *out_wrong, struct er
 			       check_lines(sq, "PRAGMA foreign_key_check",
 					   "row without its parent: ", out, out_wrong, err) ||
 			       check_lines(sq, counters_wrong, "roll-up: ", out, out_wrong, err) ||
+			       check_lines(sq, causes_wrong, "roll-up: ", out, out_wrong, err) ||
 			       buf_check(out, err)
 		       ? -1
 		       : 0;
