@@ -376,20 +376,6 @@ int64_t admin_serial_floor(struct admin *admin)
 	return floor;
 }
 
-int64_t admin_serial_floor(struct admin *admin)
-{
-	struct buf text;
-	struct err none;
-	int64_t floor = 0;
-
-	buf_init(&text, 64);
-	if (admin->store->admin->meta_get(admin->store, "serial_floor", &text, &none) ||
-	    text_int(buf_text(&text), 0, INT64_C(1) << 52, &floor))
-		floor = 0;
-	buf_clear(&text);
-	return floor;
-}
-
 int admin_policy_key(struct admin *admin, const struct options *options, struct crypto_signer **out)
 {
 	const char *named = options_get(options, "key");

@@ -302,7 +302,8 @@ static int rotate_policy_chain(struct admin *admin, const char *chain,
 	const struct crypto_key *next_key = crypto_signer_key(next);
 	struct keys in, out;
 
-	succession_next(identity_keys(admin->identity, chain), admin_serial_floor(admin), admin->now, &in);
+	succession_next(identity_keys(admin->identity, chain), admin_serial_floor(admin),
+			admin->now, &in);
 	if (!keys_policy_key(&in, crypto_key_kid(crypto_signer_key(old))))
 		return err_set(&admin->err, ERR_AUTH,
 			       "the key is no policy key of the newest set of the chain '%s'",
