@@ -32,6 +32,7 @@ struct plat_account {
 	enum plat_password password;
 	int64_t password_changed_at; /* 0: not known */
 	int password_max_days;       /* -1: never has to change */
+	bool weak_hash;              /* stored in a form that is guessed fast (MD5, DES ...) */
 };
 
 struct plat_auto_login {
@@ -81,6 +82,7 @@ struct plat_screen_lock {
 	bool enabled;          /* it comes by itself */
 	int idle_seconds;      /* until the screen blanks; 0: never */
 	int delay_seconds;     /* from then until a password is asked; -1: never asked */
+	bool wakes_unlocked;   /* set not to lock when the machine is suspended */
 	bool fixed;            /* people cannot change it */
 	char open_setting[48]; /* the first that they can change, or that is missing; "" */
 };

@@ -75,6 +75,8 @@ static void write_evidence(const struct plat_firewall *firewall,
 	}
 	if (firewall->note[0])
 		jsonw_string(w, "message", firewall->note);
+	else if (firewall->ipv4 == PLAT_FILTER_UNKNOWN || firewall->ipv6 == PLAT_FILTER_UNKNOWN)
+		jsonw_string(w, "message", "the rules in force could not be read");
 }
 
 static int run(const struct control_input *input, struct jsonw *evidence,

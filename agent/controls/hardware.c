@@ -199,10 +199,26 @@ static void write_inventory(const struct plat_hardware *hardware, struct jsonw *
 	jsonw_int(w, "cpus", hardware->cpu_count);
 	jsonw_int(w, "memory_mib", (int64_t)(hardware->memory_bytes / MIB));
 	write_drives(hardware, w);
-	if (hardware->battery.present) {
+	if (hardware->battery.present && hardware->battery.health_percent >= 0)
 		jsonw_int(w, "battery_percent", hardware->battery.health_percent);
+	if (hardware->battery.present && hardware->battery.cycles >= 0)
 		jsonw_int(w, "battery_cycles", hardware->battery.cycles);
-	}
+}
+
+/* What the register of equipment should know, none of which is anybody's fault. */
+static void judge_inventory(const struct policy *policy, const struct plat_hardware *hardware,
+			    struct control_result *result)
+{
+	int64_t least = policy_number(policy, POLICY_HARDWARE_BATTERY_MIN_PERCENT);
+	const struct plat_battery *battery = &hardware->battery;
+	const char *serial = hardware->identity.serial;
+	char name[32];
+
+	if (battery->present && battery->health_percent >= 0 && battery->health_percent < least)
+		control_say(result, VERDICT_FAIL, "battery-worn");
+	if ((!serial[0] || enrol_placeholder(serial)) &&
+	    plat_machine(name, sizeof(name)) == PLAT_MACHINE_REAL)
+		control_say(result, VERDICT_PASS, "no-serial");
 }
 
 static int run(const struct control_input *input, struct jsonw *evidence,
@@ -227,6 +243,7 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 		judge_usb(input, &hardware.usb[i], first, &refused, &unapproved, result);
 	if (policy_flag(input->policy, POLICY_HARDWARE_INVENTORY)) {
 		write_inventory(&hardware, evidence);
+		judge_inventory(input->policy, &hardware, result);
 		compare_all(input, &hardware, result);
 	}
 	write_counts(&hardware, evidence);

@@ -76,22 +76,27 @@ static void judge_guesses(const struct policy *policy, const struct plat_passwor
 	}
 }
 
-/* Ages of the passwords there are, and whether new ones will have to be changed. */
-static int judge_ages(const struct control_input *input, const struct plat_password_rules *rules,
-		      struct jsonw *w, struct control_result *result, struct err *err)
+/* Ages of the passwords there are, how they are stored, and whether new ones will have to be
+ * changed. */
+static void judge_accounts(const struct control_input *input,
+			   const struct plat_password_rules *rules, struct jsonw *w,
+			   struct control_result *result)
 {
 	int64_t days = policy_number(input->policy, POLICY_PASSWORD_POLICY_MAX_DAYS);
 	const struct plat_account *account;
 	struct plat_accounts accounts;
-	struct names old = {0}, endless = {0};
+	struct err err = {0};
+	struct names old = {0}, endless = {0}, weak = {0};
 	char name[PEOPLE_NAME_MAX];
 	size_t i;
 
-	if (!days)
-		return 0;
-	jsonw_int(w, "max_days", days);
-	if (plat_accounts(&accounts, err) < 0)
-		return -1;
+	if (days)
+		jsonw_int(w, "max_days", days);
+	if (plat_accounts(&accounts, &err) < 0) {
+		jsonw_string(w, "message", err.msg);
+		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+		return;
+	}
 	for (i = 0; i < accounts.count; i++) {
 		account = &accounts.accounts[i];
 		if (!account->person || account->password != PLAT_PASSWORD_SET ||
@@ -99,6 +104,10 @@ static int judge_ages(const struct control_input *input, const struct plat_passw
 				 account->name))
 			continue;
 		people_name(input->policy, account->name, account->admin, name);
+		if (account->weak_hash)
+			names_add(&weak, name);
+		if (!days)
+			continue;
 		if (account->password_changed_at &&
 		    input->now - account->password_changed_at > days * DAY_S)
 			names_add(&old, name);
@@ -107,11 +116,13 @@ static int judge_ages(const struct control_input *input, const struct plat_passw
 	}
 	plat_accounts_clear(&accounts);
 	names_write(&old, w, "old_accounts");
+	names_write(&weak, w, "weak_accounts");
+	if (weak.count)
+		control_say(result, VERDICT_FAIL, "weak-hash");
 	if (old.count)
 		control_say(result, VERDICT_FAIL, "too-old");
-	if (endless.count || rules->max_days < 0 || rules->max_days > days)
+	if (days && (endless.count || rules->max_days < 0 || rules->max_days > days))
 		control_say(result, VERDICT_FAIL, "no-expiry");
-	return 0;
 }
 
 static int run(const struct control_input *input, struct jsonw *evidence,
@@ -128,8 +139,7 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	}
 	judge_quality(input->policy, &rules, evidence, result);
 	judge_guesses(input->policy, &rules, evidence, result);
-	if (judge_ages(input, &rules, evidence, result, err) < 0)
-		return -1;
+	judge_accounts(input, &rules, evidence, result);
 	control_say(result, VERDICT_PASS, "ok");
 	return 0;
 }

@@ -27,6 +27,8 @@ static const char *judge(const struct policy *policy, const struct plat_screen_l
 		return "locks-late";
 	if (lock->delay_seconds > delay)
 		return "delay-long";
+	if (lock->wakes_unlocked && policy_flag(policy, POLICY_SCREEN_LOCK_LOCK_ON_SUSPEND))
+		return "not-on-suspend";
 	if (!lock->fixed && !policy_flag(policy, POLICY_SCREEN_LOCK_USER_MAY_CHANGE))
 		return "user-may-change";
 	return NULL;
@@ -40,6 +42,8 @@ static void write_lock(struct jsonw *w, const struct plat_screen_lock *lock)
 	jsonw_int(w, "idle_s", lock->idle_seconds);
 	if (lock->delay_seconds >= 0)
 		jsonw_int(w, "delay_s", lock->delay_seconds);
+	if (lock->wakes_unlocked)
+		jsonw_bool(w, "wakes_unlocked", true);
 	jsonw_bool(w, "fixed", lock->fixed);
 	if (lock->open_setting[0])
 		jsonw_string(w, "open", lock->open_setting);

@@ -47,8 +47,6 @@ const struct reason reason_any[] = {
 	 "Put right what the message names, then run 'caretaker check'."},
 	{"not-supported", "Caretaker cannot see this on this kind of system.",
 	 "Check it by hand, or leave it out of the policy for these machines."},
-	{"timeout", "Finding out took longer than {limit:duration} and was ended.",
-	 "Run 'caretaker check' when the machine is less busy; if it stays, report it."},
 	{"excepted", "An exception allows this until {until:date}.",
 	 "Nothing to do before then; ask for a new one in time if it is still needed."},
 	{NULL, NULL, NULL},

@@ -19,8 +19,6 @@ const struct reason reason_hardware[] = {
 	 "Take it away, or allow its class in the policy."},
 	{"battery-worn", "The battery holds {battery_percent} % of what it did when new.",
 	 "Plan for a new battery."},
-	{"disk-failing", "The disk {disk} reports that it is failing.",
-	 "Save what is on it and replace it soon."},
 	{"no-serial", "The firmware names no serial number that identifies this machine.",
 	 "Note the number on the case in the asset register."},
 	{"new-device", "Hardware was plugged in that nobody approved: {devices}.",

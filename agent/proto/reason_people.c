@@ -50,8 +50,6 @@ const struct reason reason_accounts[] = {
 	 "Give each person an account, or name the class account in the policy."},
 	{"not-allowed-here", "Accounts that are not allowed on this machine: {not_allowed}.",
 	 "Find out who uses the machine; allow them in the policy, or remove the account."},
-	{"root-login", "The account 'root' has a password and can log in at the screen.",
-	 "Lock it with 'passwd -l root' and work through sudo."},
 	{"duplicate-uid", "Several accounts are the same user to the system: {duplicates}.",
 	 "Give each account a user number of its own, or remove it."},
 	{"leaver", "Accounts of people who have left still open: {leavers}.",

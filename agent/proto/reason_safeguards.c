@@ -102,8 +102,6 @@ const struct reason reason_firewall[] = {
 	 "Set its default for incoming connections to deny."},
 	{"not-at-boot", "The firewall {product} is on now but not after a restart.",
 	 "Switch it on for good: 'systemctl enable {product}'."},
-	{"open-ports", "The firewall lets in what the policy does not name: {open}.",
-	 "Close these ports, or allow them in the policy."},
 	{"ipv6-open", "IPv6 is in use and nothing filters what comes in over it.",
 	 "Let the firewall cover IPv6 too (ufw: IPV6=yes in /etc/default/ufw; nftables: a table of "
 	 "family inet)."},
@@ -124,8 +122,6 @@ const struct reason reason_tamper[] = {
 	 "See that the time is set by itself (NTP) and that the battery of the clock is good."},
 	{"safeguard-stopped", "Safeguards were stopped: {stopped}.",
 	 "Start them again and find out who stopped them."},
-	{"policy-changed", "The policy on this machine is not the one that was signed.",
-	 "Run 'caretaker check': the signed one is put back; find out who changed it."},
 	{"started-with-usb-off",
 	 "The machine was started with '{started_with}': the gate for USB storage is open.",
 	 "Restart it without that word, and find out who added it to the boot loader."},

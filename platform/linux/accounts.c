@@ -98,6 +98,19 @@ static void take_passwd(void *ctx, char *line)
 }
 
 /* name:hash:changed:min:max:warn:inactive:expires, in days since 1970 */
+/* What crypt(5) calls strong enough; all else ("$1$", thirteen letters of DES ...) is guessed fast.
+ */
+static bool is_weak(const char *hash)
+{
+	static const char *const good[] = {"$y$",  "$gy$", "$7$", "$2a$",
+					   "$2b$", "$2y$", "$6$", "$5$"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		if (!strncmp(hash, good[i], strlen(good[i])))
+			return false;
+	return true;
+}
+
 static void take_shadow(void *ctx, char *line)
 {
 	struct reading *reading = ctx;
@@ -118,6 +131,7 @@ static void take_shadow(void *ctx, char *line)
 		account->password = PLAT_PASSWORD_LOCKED;
 	else
 		account->password = PLAT_PASSWORD_SET;
+	account->weak_hash = account->password == PLAT_PASSWORD_SET && is_weak(fields[1]);
 	if (text_int(fields[2], 0, 1000000, &days) == 0)
 		account->password_changed_at = days * DAY_S;
 	if (text_int(fields[4], 0, 1000000, &days) == 0 && days < 99999)

@@ -27,13 +27,13 @@ static void leave_open(struct plat_screen_lock *lock, const char *setting)
 
 /* One setting: where it lies, and what it is when nobody set it. */
 struct dconf_key {
-	const char *folder, *name; /* "org/gnome/desktop/session", "idle-delay" */
+	const char *folder, *name; /* "org/gnome/desktop/session", "idle-delay"; NULL: none */
 	const char *value;
 	char found[64];
 	bool set, locked;
 };
 
-enum { IDLE, ENABLED, DELAY, KEYS };
+enum { IDLE, ENABLED, DELAY, SUSPEND, KEYS };
 
 struct dconf_desktop {
 	const char *desktop;
@@ -47,19 +47,24 @@ static const struct dconf_desktop dconf_desktops[] = {
 	 1,
 	 {{"org/gnome/desktop/session", "idle-delay", "300", "", false, false},
 	  {"org/gnome/desktop/screensaver", "lock-enabled", "true", "", false, false},
-	  {"org/gnome/desktop/screensaver", "lock-delay", "0", "", false, false}}},
+	  {"org/gnome/desktop/screensaver", "lock-delay", "0", "", false, false},
+	  /* Ubuntu's own; elsewhere GNOME locks at suspend whenever it locks at all */
+	  {"org/gnome/desktop/screensaver", "ubuntu-lock-on-suspend", "true", "", false, false}}},
 	{"cinnamon",
 	 1,
 	 1,
 	 {{"org/cinnamon/desktop/session", "idle-delay", "900", "", false, false},
 	  {"org/cinnamon/desktop/screensaver", "lock-enabled", "true", "", false, false},
-	  {"org/cinnamon/desktop/screensaver", "lock-delay", "2", "", false, false}}},
+	  {"org/cinnamon/desktop/screensaver", "lock-delay", "2", "", false, false},
+	  {"org/cinnamon/settings-daemon/plugins/power", "lock-on-suspend", "true", "", false,
+	   false}}},
 	{"mate",
 	 60,
 	 60,
 	 {{"org/mate/desktop/session", "idle-delay", "5", "", false, false},
 	  {"org/mate/screensaver", "lock-enabled", "true", "", false, false},
-	  {"org/mate/screensaver", "lock-delay", "0", "", false, false}}},
+	  {"org/mate/screensaver", "lock-delay", "0", "", false, false},
+	  {"org/mate/screensaver", NULL, "true", "", false, false}}},
 };
 
 struct dconf_reading {
@@ -100,7 +105,8 @@ static bool read_keyfile(void *ctx, const char *name)
 	reading->newest = changed > reading->newest ? changed : reading->newest;
 	for (i = 0; i < KEYS; i++) {
 		key = &reading->desktop.keys[i];
-		if (!fact_setting(reading->path, key->folder, key->name, value, sizeof(value)))
+		if (!key->name ||
+		    !fact_setting(reading->path, key->folder, key->name, value, sizeof(value)))
 			continue;
 		number = strrchr(value, ' '); /* "uint32 300" */
 		(void)text_copy(key->found, sizeof(key->found), number ? number + 1 : value);
@@ -118,6 +124,8 @@ static void look_at_lock(void *ctx, char *line)
 
 	for (i = 0; i < KEYS; i++) {
 		key = &reading->desktop.keys[i];
+		if (!key->name)
+			continue;
 		(void)snprintf(whole, sizeof(whole), "/%s/%s", key->folder, key->name);
 		key->locked |= !strcmp(line, whole);
 	}
@@ -175,19 +183,21 @@ static void read_dconf(const struct dconf_desktop *desktop, struct plat_screen_l
 		values[i] = reading.desktop.keys[i].set && !reading.stale
 				    ? reading.desktop.keys[i].found
 				    : desktop->keys[i].value;
-		if (!reading.desktop.keys[i].locked)
+		/* at suspend the default is to lock: only who set otherwise is told */
+		if (!reading.desktop.keys[i].locked && i != SUSPEND)
 			leave_open(lock, desktop->keys[i].name);
 	}
 	lock->idle_seconds = seconds(values[IDLE], desktop->idle_unit);
 	lock->enabled = !strcmp(values[ENABLED], "true");
 	lock->delay_seconds = lock->enabled ? seconds(values[DELAY], desktop->delay_unit) : -1;
+	lock->wakes_unlocked = !strcmp(values[SUSPEND], "false");
 }
 
 /* --- KDE --- */
 
 struct kde {
 	bool inside, all_fixed, group_fixed;
-	bool autolock, autolock_fixed, timeout_fixed, grace_fixed;
+	bool autolock, on_resume, autolock_fixed, timeout_fixed, grace_fixed;
 	int timeout_minutes, grace_seconds;
 };
 
@@ -218,6 +228,8 @@ static void look_at_kde(void *ctx, char *line)
 	} else if (!strcmp(key, "Timeout")) {
 		kde->timeout_minutes = seconds(value, 1);
 		kde->timeout_fixed = fixed;
+	} else if (!strcmp(key, "LockOnResume")) {
+		kde->on_resume = strcmp(value, "false") != 0;
 	} else if (!strcmp(key, "LockGrace")) {
 		kde->grace_seconds = seconds(value, 1);
 		kde->grace_fixed = fixed;
@@ -226,7 +238,8 @@ static void look_at_kde(void *ctx, char *line)
 
 static void read_kde(struct plat_screen_lock *lock)
 {
-	struct kde kde = {.autolock = true, .timeout_minutes = 5, .grace_seconds = 5};
+	struct kde kde = {
+		.autolock = true, .on_resume = true, .timeout_minutes = 5, .grace_seconds = 5};
 	bool whole;
 
 	(void)fact_lines("/etc/xdg/kscreenlockerrc", look_at_kde, &kde);
@@ -234,6 +247,7 @@ static void read_kde(struct plat_screen_lock *lock)
 	lock->enabled = kde.autolock && kde.timeout_minutes > 0;
 	lock->idle_seconds = kde.timeout_minutes * 60;
 	lock->delay_seconds = kde.grace_seconds;
+	lock->wakes_unlocked = !kde.on_resume;
 	lock->fixed = true;
 	if (!whole && !kde.autolock_fixed)
 		leave_open(lock, "Autolock");
@@ -325,6 +339,18 @@ static void look_at_xml(void *ctx, char *line)
 	}
 }
 
+/* Its power manager locks at suspend, and is asked not to in a file of its own. */
+static bool xfce_wakes_unlocked(void)
+{
+	struct xfce_key key = {"/xfce4-power-manager/lock-screen-suspend-hibernate", "true", "",
+			       false, false};
+	struct xfce xfce = {.keys = &key, .count = 1};
+
+	(void)fact_lines("/etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-power-manager.xml",
+			 look_at_xml, &xfce);
+	return key.set && !strcmp(key.found, "false");
+}
+
 static void read_xfce(struct plat_screen_lock *lock)
 {
 	enum { SAVER, SAVER_IDLE, SAVER_DELAY, LOCK, LOCK_SAVER, LOCK_DELAY };
@@ -354,6 +380,7 @@ static void read_xfce(struct plat_screen_lock *lock)
 	lock->enabled = !strcmp(values[LOCK], "true") && !strcmp(values[LOCK_SAVER], "true") &&
 			lock->idle_seconds > 0;
 	lock->delay_seconds = lock->enabled ? seconds(values[LOCK_DELAY], 60) : -1;
+	lock->wakes_unlocked = xfce_wakes_unlocked();
 }
 
 /* --- which desktops are there --- */

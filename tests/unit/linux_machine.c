@@ -318,7 +318,8 @@ static void reads_sudos_rules(void **state)
 	put("/etc/passwd", PASSWD);
 	put("/etc/group", "bob:x:1001:\n");
 	put("/etc/sudoers", "Defaults env_reset\n@includedir /etc/sudoers.d\n");
-	put("/etc/sudoers.d/README.txt", "bob ALL=(ALL) NOPASSWD: ALL\n"); /* a dot: sudo passes it over */
+	put("/etc/sudoers.d/README.txt",
+	    "bob ALL=(ALL) NOPASSWD: ALL\n"); /* a dot: sudo passes it over */
 	for (i = 0; i < COUNT(cases); i++) {
 		put("/etc/sudoers.d/school", cases[i].rules);
 		assert_works(plat_accounts(&accounts, &err));
@@ -428,6 +429,32 @@ static void reads_what_pam_asks_of_a_password(void **state)
 	assert_string_equal(rules.domain, "sssd");
 }
 
+static void knows_passwords_that_are_stored_weakly(void **state)
+{
+	static const struct {
+		const char *hash;
+		bool weak;
+	} cases[] = {
+		{"$y$j9T$x$y", false},   {"$6$salt$x", false},   {"$5$salt$x", false},
+		{"$2b$12$x", false},     {"$1$salt$x", true},    {"abJnggxhB/yWI", true},
+		{"_J9..rasmBYk8", true}, {"$3$$8846f7ea", true}, {"*", false},
+		{"!$1$salt$x", false}, /* locked */
+	};
+	struct plat_accounts accounts;
+	char shadow[128];
+
+	(void)state;
+	put("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/bash\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(shadow, sizeof(shadow), "alice:%s:20000:0:90:7:::\n", cases[i].hash);
+		put("/etc/shadow", shadow);
+		assert_works(plat_accounts(&accounts, &err));
+		if (account(&accounts, "alice")->weak_hash != cases[i].weak)
+			fail_msg("%s: weak is not %d", cases[i].hash, cases[i].weak);
+		plat_accounts_clear(&accounts);
+	}
+}
+
 /* --- screen locks --- */
 
 static void reads_gnomes_lock_with_dconfs_locks(void **state)
@@ -456,6 +483,12 @@ static void reads_gnomes_lock_with_dconfs_locks(void **state)
 	assert_true(locks.items[0].fixed);
 	assert_int_equal(locks.items[0].idle_seconds, 600);
 	assert_int_equal(locks.items[0].delay_seconds, 5);
+	assert_false(locks.items[0].wakes_unlocked);
+	put("/etc/dconf/db/local.d/01-suspend",
+	    "[org/gnome/desktop/screensaver]\nubuntu-lock-on-suspend=false\n");
+	put("/etc/dconf/db/local", "GVariant, later");
+	assert_works(plat_screen_locks(&locks, &err));
+	assert_true(locks.items[0].wakes_unlocked);
 }
 
 static void reads_kdes_and_xfces_lock(void **state)
@@ -476,6 +509,18 @@ static void reads_kdes_and_xfces_lock(void **state)
 	    "    </property>\n  </property>\n</channel>\n");
 	put("/usr/share/xsessions/sway.desktop", "");
 	assert_works(plat_screen_locks(&locks, &err));
+	assert_false(locks.items[0].wakes_unlocked);
+	assert_false(locks.items[1].wakes_unlocked);
+	put("/etc/xdg/kscreenlockerrc",
+	    "[Daemon][$i]\nAutolock=true\nTimeout=10\nLockGrace=3\nLockOnResume=false\n");
+	put("/etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-power-manager.xml",
+	    "<channel name=\"xfce4-power-manager\" version=\"1.0\">\n"
+	    "  <property name=\"xfce4-power-manager\" type=\"empty\">\n"
+	    "    <property name=\"lock-screen-suspend-hibernate\" type=\"bool\" value=\"false\"/>\n"
+	    "  </property>\n</channel>\n");
+	assert_works(plat_screen_locks(&locks, &err));
+	assert_true(locks.items[0].wakes_unlocked);
+	assert_true(locks.items[1].wakes_unlocked);
 	assert_int_equal(locks.count, 2);
 	assert_string_equal(locks.items[0].desktop, "kde");
 	assert_true(locks.items[0].fixed);
@@ -703,6 +748,7 @@ int main(void)
 		TEST(finds_automatic_log_ins_of_what_is_installed),
 		TEST(counts_a_person_once_and_no_greeter),
 		TEST(reads_what_pam_asks_of_a_password),
+		TEST(knows_passwords_that_are_stored_weakly),
 		TEST(reads_gnomes_lock_with_dconfs_locks),
 		TEST(reads_kdes_and_xfces_lock),
 		TEST(reads_sockets_and_whose_they_are),

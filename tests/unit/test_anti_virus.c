@@ -217,6 +217,15 @@ static void a_detection_dated_2099_does_not_stand_for_ever(void **state)
 	assert_said(checked(CONTROL_ANTI_VIRUS, "", NOW + 8 * DAY), VERDICT_PASS, "ok");
 }
 
+/* The last one. */
+static void every_reason_was_given(void **state)
+{
+	static const enum control_id ids[] = {CONTROL_ANTI_VIRUS};
+
+	(void)state;
+	assert_every_row_was_said(ids, COUNT(ids));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +239,7 @@ int main(void)
 		cmocka_unit_test(the_best_of_several_products_counts),
 		cmocka_unit_test(a_detection_is_an_event_and_stands_until_the_file_is_gone),
 		cmocka_unit_test(a_detection_dated_2099_does_not_stand_for_ever),
+		cmocka_unit_test(every_reason_was_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_all);

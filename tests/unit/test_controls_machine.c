@@ -1,5 +1,6 @@
 /* The controls that look at the machine, on facts as a test tells them.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/said_tokens.h"
 #include "tests/unit/unit.h"
 
 #include "agent/controls/control.h"
@@ -64,8 +65,7 @@ static void check_at(enum control_id id, const char *lines, int64_t now)
 	assert_non_null(control_find(id));
 	control_run(control_find(id), &input, &result);
 	policy_free(policy);
-	/* whatever is said has its sentences */
-	assert_true(reason_known(id, result.why));
+	look_at_words(id, result.why, buf_text(&result.evidence));
 }
 
 static void check(enum control_id id, const char *lines)
@@ -114,6 +114,9 @@ static void disks_fail_when_one_volume_is_plain(void **state)
 		{.place = "/srv", .type = "ext4", .device = "sdb1", .role = PLAT_VOLUME_DATA}};
 
 	(void)state;
+	tell_disks(volumes, 0);
+	check(CONTROL_DISK_ENCRYPTION, "");
+	assert_said(VERDICT_NOT_APPLICABLE, "no-disks");
 	tell_disks(volumes, 1);
 	check(CONTROL_DISK_ENCRYPTION, "");
 	assert_said(VERDICT_PASS, "ok");
@@ -362,6 +365,9 @@ static void password_rules_are_held_to_the_policy(void **state)
 	fake_machine.password_rules.err.code = ERR_NONE;
 	*facts = good;
 	check(CONTROL_PASSWORD_POLICY, "");
+	assert_said(VERDICT_UNKNOWN, "cannot-tell"); /* how the passwords there are are stored */
+	fake_machine.accounts.err.code = ERR_NONE;
+	check(CONTROL_PASSWORD_POLICY, "");
 	assert_said(VERDICT_PASS, "ok");
 	facts->min_length = 6;
 	check(CONTROL_PASSWORD_POLICY, "");
@@ -428,6 +434,12 @@ static void old_passwords_fail_where_the_policy_has_an_age(void **state)
 	fake_machine.password_rules.facts.max_days = -1;
 	check(CONTROL_PASSWORD_POLICY, "[password-policy]\nmax_days = 100\n");
 	assert_said(VERDICT_FAIL, "no-expiry");
+	smith.weak_hash = true;
+	check(CONTROL_PASSWORD_POLICY, "[privacy]\nusers = name\n");
+	assert_said(VERDICT_FAIL, "weak-hash");
+	assert_evidence("\"weak_accounts\":[\"smith\"]");
+	check(CONTROL_PASSWORD_POLICY, "[password-policy]\nleft_out_accounts = smith\n");
+	assert_said(VERDICT_PASS, "ok");
 }
 
 /* --- screen-lock --- */
@@ -471,6 +483,12 @@ static void screens_must_lock_in_time_for_everyone(void **state)
 	check(CONTROL_SCREEN_LOCK, "");
 	assert_said(VERDICT_FAIL, "user-may-change");
 	check(CONTROL_SCREEN_LOCK, "[screen-lock]\nuser_may_change = yes\n");
+	assert_said(VERDICT_PASS, "ok");
+	*lock = good;
+	lock->wakes_unlocked = true;
+	check(CONTROL_SCREEN_LOCK, "");
+	assert_said(VERDICT_FAIL, "not-on-suspend");
+	check(CONTROL_SCREEN_LOCK, "[screen-lock]\nlock_on_suspend = no\n");
 	assert_said(VERDICT_PASS, "ok");
 }
 
@@ -637,6 +655,7 @@ static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
 
 	(void)state;
 	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
 	facts->usb = usb;
 	facts->usb_count = 2;
 	check(CONTROL_HARDWARE, "[hardware]\nrefused_devices = 2104:0127\n");
@@ -678,8 +697,35 @@ static void changed_memory_is_an_event_and_placeholders_are_no_serial(void **sta
 	check(CONTROL_HARDWARE, "");
 	assert_string_equal(buf_text(&result.events), "");
 	fake_machine.machine = PLAT_MACHINE_CONTAINER;
+	fake_machine.machine_name = "docker";
 	check(CONTROL_HARDWARE, "");
 	assert_said(VERDICT_NOT_APPLICABLE, "no-hardware");
+}
+
+static void a_worn_battery_fails_and_a_missing_serial_number_is_only_said(void **state)
+{
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "no-serial");
+	check(CONTROL_HARDWARE, "[hardware]\ninventory = no\n");
+	assert_said(VERDICT_PASS, "ok");
+	fake_machine.machine = PLAT_MACHINE_VIRTUAL;
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "ok");
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->battery = (struct plat_battery){true, 49, 700};
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_FAIL, "battery-worn");
+	assert_evidence("\"battery_percent\":49");
+	check(CONTROL_HARDWARE, "[hardware]\nbattery_min_percent = 0\n");
+	assert_said(VERDICT_PASS, "ok");
+	facts->battery = (struct plat_battery){true, -1, -1}; /* it does not say */
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_no_evidence("battery");
 }
 
 /* --- tamper --- */
@@ -783,6 +829,20 @@ static void starting_with_the_usb_gate_off_is_found(void **state)
 	assert_said(VERDICT_FAIL, "unit-stopped");
 }
 
+/* The last one. */
+static void every_reason_of_these_controls_was_given(void **state)
+{
+	static const enum control_id ids[] = {
+		CONTROL_DISK_ENCRYPTION, CONTROL_FIREWALL,    CONTROL_ACCOUNTS,
+		CONTROL_PASSWORD_POLICY, CONTROL_SCREEN_LOCK, CONTROL_SERVICES,
+		CONTROL_REMOTE_ACCESS,   CONTROL_NETWORK,     CONTROL_HARDWARE,
+		CONTROL_TAMPER,
+	};
+
+	(void)state;
+	assert_every_row_was_said(ids, COUNT(ids));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -807,11 +867,13 @@ int main(void)
 		TEST(ways_past_the_filter_are_found),
 		TEST(peripherals_that_assist_are_neither_refused_nor_named),
 		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
+		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
 		TEST(our_changed_or_missing_files_are_found),
 		TEST(a_clock_that_went_back_fails_for_the_policys_days),
 		TEST(what_a_clock_of_2099_noted_ends_after_the_policys_days_too),
 		TEST(a_safeguard_that_ran_and_stopped_is_found),
 		TEST(starting_with_the_usb_gate_off_is_found),
+		TEST(every_reason_of_these_controls_was_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

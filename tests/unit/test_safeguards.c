@@ -427,6 +427,26 @@ static bool note_hash(void *ctx, const char *hex)
 	return true;
 }
 
+static void the_filters_certificate_must_be_trusted(void **state)
+{
+	(void)state;
+	fake_software.wifi.err.code = ERR_NONE;
+	fake_software.certificates.err.code = ERR_NONE;
+	fake_software.certificates.pem = "-----BEGIN CERTIFICATE-----\neA==\n"
+					 "-----END CERTIFICATE-----\n";
+	/* SHA-256 of "x" */
+	assert_said(checked(CONTROL_FILTERING,
+			    "[filtering]\nca_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc"
+			    "4db02258717921a4881\n",
+			    NOW),
+		    VERDICT_PASS, "ok");
+	assert_said(checked(CONTROL_FILTERING,
+			    "[filtering]\nca_sha256 = 2d711642b726b04401627ca9fbac32f5c8530fb1903cc"
+			    "4db02258717921a4882\n",
+			    NOW),
+		    VERDICT_FAIL, "certificate-missing");
+}
+
 static void hashes_each_certificate_of_a_bundle_and_passes_over_damage(void **state)
 {
 	char got[512] = "";
@@ -439,6 +459,16 @@ static void hashes_each_certificate_of_a_bundle_and_passes_over_damage(void **st
 			  "-----BEGIN CERTIFICATE-----\neA==\n",
 			  note_hash, got);
 	assert_string_equal(got, HASH_OF_X "\n" HASH_OF_X "\n" HASH_OF_XXX "\n");
+}
+
+/* The last one. */
+static void every_reason_of_these_controls_was_given(void **state)
+{
+	static const enum control_id ids[] = {CONTROL_SOFTWARE, CONTROL_CONFIGURATION,
+					      CONTROL_BACKUP, CONTROL_FILTERING};
+
+	(void)state;
+	assert_every_row_was_said(ids, COUNT(ids));
 }
 
 int main(void)
@@ -460,7 +490,9 @@ int main(void)
 				       fresh),
 		cmocka_unit_test_setup(the_proxy_must_be_the_one_that_the_policy_names, fresh),
 		cmocka_unit_test_setup(wifi_in_use_must_be_secured_well_enough, fresh),
+		cmocka_unit_test_setup(the_filters_certificate_must_be_trusted, fresh),
 		cmocka_unit_test(hashes_each_certificate_of_a_bundle_and_passes_over_damage),
+		cmocka_unit_test(every_reason_of_these_controls_was_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_all);

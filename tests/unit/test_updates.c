@@ -293,6 +293,15 @@ static void many_fixes_fit_into_the_evidence(void **state)
 	assert_true(strlen(said.text) < 6000);
 }
 
+/* The last one. */
+static void every_reason_was_given(void **state)
+{
+	static const enum control_id ids[] = {CONTROL_UPDATES};
+
+	(void)state;
+	assert_every_row_was_said(ids, COUNT(ids));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +318,7 @@ int main(void)
 		cmocka_unit_test(old_or_missing_lists_are_no_pass),
 		cmocka_unit_test(a_restart_may_wait_a_week),
 		cmocka_unit_test(many_fixes_fit_into_the_evidence),
+		cmocka_unit_test(every_reason_was_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_all);
