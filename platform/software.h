@@ -52,4 +52,10 @@ void plat_software_clear(struct plat_software *software);
  * installed.  'version' holds 96 bytes. */
 int plat_package_find(const char *name, char version[96], struct err *err);
 
+/* Calls 'each' with every file of a package that is missing or not as the package manager has it;
+ * settings and documentation are left out.  ERR_NOTFOUND: no package manager here has the package.
+ * ERR_UNSUPPORTED: it is just being installed. */
+int plat_package_verify(const char *package, void (*each)(void *ctx, const char *path), void *ctx,
+			struct err *err);
+
 #endif

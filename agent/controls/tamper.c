@@ -18,6 +18,7 @@
 #include "platform/hardware.h"
 #include "platform/os.h"
 #include "platform/services.h"
+#include "platform/software.h"
 
 #define DAY_S 86400
 #define FILE_MAX_BYTES (64u * 1024 * 1024)
@@ -47,13 +48,19 @@ static bool still_counts(const struct control_input *input, int64_t seen)
 
 /* --- our own files --- */
 
-/* As the package has them; those of a build tree lie beside the running program. */
-static const char *const programs[] = {"caretakerd", "caretaker-check", "caretaker-uplink",
-				       "caretaker"};
-static const char *const others[] = {"/usr/bin/caretaker", "/lib/systemd/system/caretakerd.service",
-				     "/lib/systemd/system/caretaker-check.service",
-				     "/lib/systemd/system/caretaker-uplink.socket",
-				     "/lib/systemd/system/caretaker-uplink@.service"};
+static const char *const files[] = {
+	"/usr/bin/caretaker",
+	"/usr/sbin/caretakerd",
+	"/usr/libexec/caretaker/caretaker-check",
+	"/usr/libexec/caretaker/caretaker-uplink",
+	"/usr/lib/systemd/system/caretakerd.service",
+	"/usr/lib/systemd/system/caretaker-check.service",
+	"/usr/lib/systemd/system/caretaker-check.path",
+	"/usr/lib/systemd/system/caretaker-poll.service",
+	"/usr/lib/systemd/system/caretaker-poll.path",
+	"/usr/lib/systemd/system/caretaker-uplink.socket",
+	"/usr/lib/systemd/system/caretaker-uplink@.service",
+};
 
 static bool file_hash(const char *path, char out[CRYPTO_HASH_B64_LEN + 1])
 {
@@ -69,7 +76,7 @@ static bool file_hash(const char *path, char out[CRYPTO_HASH_B64_LEN + 1])
 	return ok;
 }
 
-/* A new version of ours brings new files: they are looked at anew. */
+/* Installed by hand, what was first seen of a version is what counts. */
 static void judge_file(const struct control_input *input, const char *path, struct names *changed)
 {
 	char name[192], stamp[192], hash[CRYPTO_HASH_B64_LEN + 1];
@@ -101,20 +108,81 @@ static void judge_file(const struct control_input *input, const char *path, stru
 	memory_set_number(input->memory, stamp, (int64_t)info.identity);
 }
 
+static void take_changed(void *ctx, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char name[64];
+
+	text_clean(name, sizeof(name), slash ? slash + 1 : path, strlen(slash ? slash + 1 : path));
+	names_add(ctx, name);
+}
+
+/* Another number once any of the files was written. */
+static int64_t all_identities(void)
+{
+	struct plat_file_info info;
+	uint64_t sum = 0;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (plat_file_info(files[i], &info, &err) == 0)
+			sum = (sum ^ (info.exists ? info.identity : 0)) * 0x9E3779B97F4A7C15u + i;
+	return (int64_t)(sum >> 1);
+}
+
+/* The package manager's own list is what our files are held against: an upgrade brings a new one.
+ * It is asked when a file was written, once a day, and as long as something is wrong. */
+static int ask_manager(const struct control_input *input, struct names *changed, struct err *err)
+{
+	int64_t seen = all_identities();
+	int64_t asked = memory_time(input->memory, "tamper/verified-at");
+
+	if (asked && input->now - asked < DAY_S &&
+	    memory_number(input->memory, "tamper/verified", 0) == seen)
+		return 0;
+	if (plat_package_verify("caretaker", take_changed, changed, err) < 0)
+		return -1;
+	memory_set_number(input->memory, "tamper/verified", seen);
+	memory_set_number(input->memory, "tamper/verified-at", changed->count ? 0 : input->now);
+	return 0;
+}
+
+/* False: it cannot be told now. */
+static bool find_changed(const struct control_input *input, struct names *changed, struct jsonw *w,
+			 struct control_result *result)
+{
+	struct err err;
+
+	if (strncmp(plat_place(PLAT_LIBEXEC), "/usr/", 5) != 0) {
+		jsonw_string(w, "files_by", "nothing: Caretaker runs from where it was built");
+		return false;
+	}
+	if (ask_manager(input, changed, &err) == 0) {
+		jsonw_string(w, "files_by", "package manager");
+		return true;
+	}
+	if (err.code == ERR_UNSUPPORTED) {
+		jsonw_string(w, "files_by", err.msg); /* between two versions */
+		return false;
+	}
+	if (err.code != ERR_NOTFOUND) {
+		jsonw_string(w, "message", err.msg);
+		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+		return false;
+	}
+	jsonw_string(w, "files_by", "first seen");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		judge_file(input, files[i], changed);
+	return true;
+}
+
 static void judge_files(const struct control_input *input, struct jsonw *w,
 			struct control_result *result)
 {
 	struct names changed = {0};
-	char path[160];
-	size_t i;
 
-	for (i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
-		(void)snprintf(path, sizeof(path), "%.120s/%s", plat_place(PLAT_LIBEXEC),
-			       programs[i]);
-		judge_file(input, path, &changed);
-	}
-	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
-		judge_file(input, others[i], &changed);
+	if (!find_changed(input, &changed, w, result))
+		return;
 	names_write(&changed, w, "changed");
 	if (!changed.count) {
 		memory_set_number(input->memory, "tamper/files-told", 0);

@@ -53,6 +53,7 @@ static struct {
 	enum err_code changes_fail;
 	bool fail_once, fault_hit;
 	uint64_t disk_free;
+	const char *libexec; /* NULL: as installed */
 	int64_t now, uptime_ms;
 	unsigned boots;
 	char root[FAKE_PATH];
@@ -84,6 +85,11 @@ void fake_reset(void)
 	machine.now = FAKE_NOW;
 	machine.uptime_ms = 3600000;
 	machine.disk_free = UINT64_C(1) << 40;
+}
+
+void fake_set_libexec(const char *path)
+{
+	machine.libexec = path;
 }
 
 /* What a test asked for and cannot have is the test's bug. */
@@ -444,7 +450,7 @@ const char *plat_place(enum plat_place place)
 	case PLAT_SHARE: return "/usr/share/caretaker";
 	case PLAT_LIBEXEC: break;
 	}
-	return "/usr/libexec/caretaker";
+	return machine.libexec ? machine.libexec : "/usr/libexec/caretaker";
 }
 
 void plat_set_root(const char *root)

@@ -34,6 +34,7 @@ unsigned fake_change_count(void);                          /* since fake_reset()
 /* Reading 'path' fails with 'code' from now on; ERR_NONE ends it. */
 void fake_fail_read(const char *path, enum err_code code);
 void fake_set_disk_free(uint64_t bytes);
+void fake_set_libexec(const char *path); /* kept, not copied; NULL: as installed */
 
 /* Clocks.  fake_advance moves both; a jump of the wall clock alone is fake_set_now.  A new boot
  * has another ID, starts at no uptime and holds no locks. */

@@ -11,12 +11,13 @@
 
 /* clang-format off */
 #define UNASKED { .code = ERR_UNSUPPORTED, .msg = "the fake machine was told nothing" }
+#define UNOWNED { .code = ERR_NOTFOUND, .msg = "no package has these files" }
 #define NOTHING_KNOWN {                                                                         \
 	.antivirus.err = UNASKED, .detections.err = UNASKED, .updates.err = UNASKED,            \
 	.release.err = UNASKED, .reboot.err = UNASKED, .software.err = UNASKED,                 \
 	.packages.err = UNASKED, .units.err = UNASKED, .files.err = UNASKED,                    \
 	.certificates.err = UNASKED, .browsers.err = UNASKED, .wifi.err = UNASKED,              \
-	.sync.err = UNASKED }
+	.sync.err = UNASKED, .verify.err = UNOWNED }
 /* clang-format on */
 
 static const struct fake_software nothing_known = NOTHING_KNOWN;
@@ -157,6 +158,18 @@ int plat_package_find(const char *name, char version[96], struct err *err)
 			return 0;
 		}
 	return err_set(err, ERR_NOTFOUND, "package '%s' is not installed", name);
+}
+
+int plat_package_verify(const char *package, void (*each)(void *ctx, const char *path), void *ctx,
+			struct err *err)
+{
+	(void)package;
+	fake_software.verify.asked++;
+	if (answer(&fake_software.verify.err, err) < 0)
+		return -1;
+	for (const char *const *path = fake_software.verify.changed; path && *path; path++)
+		each(ctx, *path);
+	return 0;
 }
 
 int plat_unit_runs(const char *name, struct plat_unit_runs *out, struct err *err)

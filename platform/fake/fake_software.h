@@ -61,6 +61,11 @@ struct fake_software {
 	} packages; /* plat_package_find() */
 	struct {
 		struct err err;
+		const char *const *changed; /* ends with NULL; may be NULL */
+		unsigned asked;             /* how often */
+	} verify;                           /* plat_package_verify() */
+	struct {
+		struct err err;
 		const struct fake_unit *items;
 		size_t count;
 	} units;

@@ -25,6 +25,8 @@ int software_read_rpm(char *text, struct plat_software *out, struct err *err);
 /* "rpm -q" for one package: ERR_NOTFOUND only when rpm could read its database and says so. */
 int software_read_rpm_query(const char *name, int status, const char *said, const char *trouble,
 			    char version[96], struct err *err);
+/* What "dpkg --verify" and "rpm -V" say. */
+void software_read_verify(char *text, void (*each)(void *ctx, const char *path), void *ctx);
 /* "snap list": a table whose columns are Name Version Rev Tracking Publisher Notes. */
 int software_read_snap(char *text, struct plat_software *out, struct err *err);
 

@@ -316,6 +316,31 @@ static void rpm_that_cannot_look_does_not_mean_not_installed(void **state)
 	assert_string_equal(version, "5.2.26-3.fc40");
 }
 
+static void note_path(void *ctx, const char *path)
+{
+	(void)strcat(ctx, path);
+	(void)strcat(ctx, "\n");
+}
+
+static void reads_which_files_of_a_package_are_others(void **state)
+{
+	char got[512] = "";
+
+	(void)state;
+	software_read_verify(copy("??5??????   /usr/bin/caretaker\n"
+				  "??5?????? c /etc/caretaker/caretakerd.ini\n"
+				  "missing     /usr/sbin/caretakerd\n"
+				  "missing   c /etc/caretaker/caretaker-check.ini\n"
+				  "missing     /usr/share/doc/caretaker/copyright\n"
+				  "S.5....T.    /usr/libexec/caretaker/a b\n"
+				  ".M.....T.    /usr/bin/other\n"
+				  "S.5....T.  d /usr/share/man/man1/caretaker.1.gz\n"
+				  "missing\n?\n??5\n"),
+			     note_path, got);
+	assert_string_equal(got, "/usr/bin/caretaker\n/usr/sbin/caretakerd\n"
+				 "/usr/libexec/caretaker/a\n");
+}
+
 static void a_tree_of_rpm_that_is_only_read_is_not_asked(void **state)
 {
 	char version[96];
@@ -492,6 +517,7 @@ int main(void)
 		cmocka_unit_test(reads_detections_out_of_the_journal),
 		cmocka_unit_test(a_clamd_without_a_log_or_journal_is_said),
 		cmocka_unit_test(rpm_that_cannot_look_does_not_mean_not_installed),
+		cmocka_unit_test(reads_which_files_of_a_package_are_others),
 		cmocka_unit_test(a_tree_of_rpm_that_is_only_read_is_not_asked),
 		cmocka_unit_test(reads_a_sample_of_mdatp_health),
 		cmocka_unit_test(names_licences_of_both_kinds_of_copyright_file),

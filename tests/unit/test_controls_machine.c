@@ -9,6 +9,7 @@
 #include "agent/proto/reason.h"
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_os.h"
+#include "platform/fake/fake_software.h"
 
 static struct memory *memory; /* one test's; see set_up() */
 static struct control_result result;
@@ -18,6 +19,7 @@ static int set_up(void **state)
 	(void)state;
 	fake_reset();
 	fake_machine_reset();
+	fake_software_reset();
 	assert_works(memory_new(FAKE_NOW, &memory, &err));
 	control_result_init(&result);
 	return 0;
@@ -751,6 +753,65 @@ static void our_changed_or_missing_files_are_found(void **state)
 	assert_said(VERDICT_PASS, "ok");
 }
 
+/* dpkg's list is the reference: what an upgrade brings is in the new one. */
+static void a_packages_files_are_held_against_the_package_managers_list(void **state)
+{
+	static const char *const changed[] = {"/usr/sbin/caretakerd", NULL};
+
+	(void)state;
+	fake_software.verify.err.code = ERR_NONE;
+	fake_file_put("/usr/bin/caretaker", "one");
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"files_by\":\"package manager\"");
+	fake_file_put("/usr/bin/caretaker", "of another build of the same version");
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_int_equal(fake_software.verify.asked, 2);
+	check(CONTROL_TAMPER, "");
+	assert_int_equal(fake_software.verify.asked, 2); /* nothing was written since */
+	fake_file_put("/usr/sbin/caretakerd", "evil");
+	fake_software.verify.changed = changed;
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_FAIL, "file-changed");
+	assert_evidence("\"changed\":[\"caretakerd\"]");
+	assert_non_null(strstr(buf_text(&result.events), "files-changed"));
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_FAIL, "file-changed"); /* asked as long as it is so */
+	assert_string_equal(buf_text(&result.events), "");
+	fake_software.verify.changed = NULL;
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
+}
+
+static void a_list_that_cannot_be_read_is_unknown_and_an_upgrade_is_waited_for(void **state)
+{
+	(void)state;
+	fake_file_put("/usr/bin/caretaker", "one");
+	fake_software.verify.err =
+		(struct err){ERR_UNSUPPORTED, "package 'caretaker' is being installed: unpacked"};
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("is being installed");
+	fake_software.verify.err = (struct err){ERR_IO, "'dpkg' ended with 2: no database"};
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_UNKNOWN, "cannot-tell");
+	assert_evidence("no database");
+}
+
+static void in_a_build_tree_no_file_is_watched_and_that_is_said(void **state)
+{
+	(void)state;
+	fake_set_libexec("/home/ann/caretaker/build");
+	fake_file_put("/usr/bin/caretaker", "one");
+	check(CONTROL_TAMPER, "");
+	fake_file_put("/usr/bin/caretaker", "two");
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("runs from where it was built");
+	assert_int_equal(fake_software.verify.asked, 0);
+}
+
 static void a_clock_that_went_back_fails_for_the_policys_days(void **state)
 {
 	(void)state;
@@ -869,6 +930,9 @@ int main(void)
 		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
 		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
 		TEST(our_changed_or_missing_files_are_found),
+		TEST(a_packages_files_are_held_against_the_package_managers_list),
+		TEST(a_list_that_cannot_be_read_is_unknown_and_an_upgrade_is_waited_for),
+		TEST(in_a_build_tree_no_file_is_watched_and_that_is_said),
 		TEST(a_clock_that_went_back_fails_for_the_policys_days),
 		TEST(what_a_clock_of_2099_noted_ends_after_the_policys_days_too),
 		TEST(a_safeguard_that_ran_and_stopped_is_found),
