@@ -9,6 +9,7 @@
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
 #include "agent/check/enrol.h"
+#include "agent/check/inventory_file.h"
 #include "agent/check/keystore.h"
 #include "agent/check/run.h"
 #include "agent/check/ship.h"
@@ -75,6 +76,17 @@ static int go_on_enrolling(struct agent *agent, bool now, struct err *err)
 	return 0;
 }
 
+/* Heartbeats, then what the acknowledgement asked for beside them. */
+static int ship_all(struct agent *agent, const struct ship_request *request,
+		    struct ship_outcome *outcome, struct err *err)
+{
+	if (ship(agent, request, outcome, err) < 0)
+		return -1;
+	if (outcome->delivered)
+		inventory_file_follow(agent, outcome->need_inventory);
+	return 0;
+}
+
 static int check_and_ship(struct agent *agent, const struct options *options,
 			  struct ship_outcome *outcome, struct err *err)
 {
@@ -88,7 +100,7 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 			return -1;
 		if (options_has(options, "no-ship") || !agent_enrolled(agent))
 			return 0;
-		if (ship(agent, &request, outcome, err) < 0)
+		if (ship_all(agent, &request, outcome, err) < 0)
 			return -1;
 		if (!outcome->policy_changed)
 			return 0;
@@ -125,11 +137,11 @@ static int poll_collector(const struct options *options)
 	if (start(options, &agent, &err) < 0)
 		return fail(&err);
 	if (agent_enrolled(&agent))
-		ret = ship(&agent, &request, &outcome, &err);
+		ret = ship_all(&agent, &request, &outcome, &err);
 	if (ret == 0 && outcome.policy_changed) {
 		ret = run_controls(&agent, &err);
 		if (ret == 0)
-			ret = ship(&agent, &request, &outcome, &err);
+			ret = ship_all(&agent, &request, &outcome, &err);
 	}
 	return finish(&agent, &outcome, ret, &err);
 }

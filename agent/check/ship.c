@@ -277,6 +277,7 @@ int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t 
 		return -1;
 	out->policy_changed |= changed;
 	out->poll_s = ack->poll_s;
+	out->need_inventory |= ack->need_inventory;
 	if (s->rotated_kid[0] && keystore_next(agent->keys) &&
 	    strcmp(crypto_key_kid(crypto_signer_key(keystore_next(agent->keys))), s->rotated_kid) ==
 		    0 &&

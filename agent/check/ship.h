@@ -26,6 +26,7 @@ struct ship_outcome {
 	bool delivered;      /* an acknowledgement came, and nothing is in flight */
 	bool skipped;        /* it is not yet time to try again */
 	bool policy_changed; /* policy or exceptions: check again and ship that */
+	bool need_inventory; /* the collector asks for the body that a heartbeat named */
 	int64_t poll_s;      /* the collector wants to hear soon; 0: no */
 };
 

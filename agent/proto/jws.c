@@ -30,6 +30,8 @@ static const struct jws_rule {
 	[JWS_KEYS] = {"keys", 8 * 1024, 8 * 1024, false, false},
 	[JWS_POLICY] = {"policy", 80 * 1024, 256 * 1024, true, false},
 	[JWS_EXCEPTIONS] = {"exceptions", 64 * 1024, 512 * 1024, true, false},
+	[JWS_INVENTORY] = {"inventory", JWS_MAX, JWS_MAX_PAYLOAD, true, false},
+	[JWS_DEVICE_KEYS] = {"device-keys", 16 * 1024, 16 * 1024, false, false},
 };
 
 const char *jws_typ_name(enum jws_typ typ)

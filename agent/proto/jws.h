@@ -21,8 +21,10 @@ enum jws_typ {
 	JWS_KEYS,
 	JWS_POLICY,
 	JWS_EXCEPTIONS,
+	JWS_INVENTORY,   /* by the device: inventory.h */
+	JWS_DEVICE_KEYS, /* by an online key: device_keys.h */
 };
-#define JWS_TYP_COUNT 7
+#define JWS_TYP_COUNT 9
 
 #define JWS_MAX (256 * 1024)          /* a compact JWS */
 #define JWS_MAX_PAYLOAD (2048 * 1024) /* inflated */

@@ -207,11 +207,12 @@ static void take_type(struct uplink_answer *out, const char *type)
 	out->content_type[n] = '\0';
 }
 
-/* Free Wi-Fi answers every address with its own page, or sends us to it. */
+/* Free Wi-Fi answers every address with its own page, or sends us to it.  204 has no page. */
 static bool is_portal(const struct uplink_answer *out)
 {
 	return out->status / 100 == 3 || out->status == 511 ||
-	       (out->status / 100 == 2 && !is_type(out->content_type, "application/jose"));
+	       (out->status / 100 == 2 && out->status != 204 &&
+		!is_type(out->content_type, "application/jose"));
 }
 
 static void say_answer(const struct transfer *t, struct uplink_answer *out)

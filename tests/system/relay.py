@@ -134,7 +134,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def reply(self, status, content_type, body, headers=None):
         self.send_response(status)
-        self.send_header('Content-Type', content_type)
+        if content_type:
+            self.send_header('Content-Type', content_type)
         self.send_header('Content-Length', str(len(body)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)

@@ -141,6 +141,10 @@ int cmd_device(const struct options *options)
 	if (admin_device(&admin, options->operands[0], &device) ||
 	    admin_audit(&admin, "device", device.uuid, NULL))
 		goto out;
+	if (options_has(options, "inventory")) {
+		ret = inventory_print(&admin, &device);
+		goto out;
+	}
 	if (admin.json ? report_device_json(admin.store, &device, true, &out, &admin.err)
 		       : report_device_text(admin.store, &device, admin.now, &out, &admin.err)) {
 		admin_fail(&admin);

@@ -37,6 +37,7 @@ int cmd_device_revoke(const struct options *options);
 int cmd_device_retire(const struct options *options);
 int cmd_device_move(const struct options *options);
 int cmd_device_erase(const struct options *options);
+int cmd_inventory(const struct options *options);
 int cmd_rollup(const struct options *options);
 int cmd_export(const struct options *options);
 
@@ -63,6 +64,11 @@ int cmd_keys_renew_server(const struct options *options);
 int cmd_token_new(const struct options *options);
 int cmd_token_list(const struct options *options);
 int cmd_token_revoke(const struct options *options);
+
+/* What 'device --inventory' prints: an exit code. */
+struct admin;
+struct store_device;
+int inventory_print(struct admin *admin, const struct store_device *device);
 
 int cmd_backup(const struct options *options);
 int cmd_restore(const struct options *options);

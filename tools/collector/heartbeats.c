@@ -88,7 +88,7 @@ static void done(struct worker_job *job)
 	free(job);
 }
 
-static bool is_jose(const char *type)
+bool heartbeats_is_jose(const char *type)
 {
 	static const char want[] = "application/jose";
 	size_t len = sizeof(want) - 1;
@@ -108,7 +108,7 @@ void heartbeats_handle(void *ctx, struct http_conn *conn, const struct http_requ
 	size_t len;
 
 	(void)data;
-	if (!is_jose(request->head->content_type)) {
+	if (!heartbeats_is_jose(request->head->content_type)) {
 		http_problem(conn, 415, "media-type", "send application/jose", NULL, 0);
 		return;
 	}

@@ -117,6 +117,15 @@ static const struct option_def rollup_options[] = {
 	{"school", 's', "NAME", "of this school alone"},
 	{NULL, 0, NULL, NULL},
 };
+static const struct option_def device_options[] = {
+	{"inventory", 0, NULL, "its newest inventory instead, as JSON"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def inventory_options[] = {
+	{"school", 's', "NAME", "of this school alone"},
+	{"program", 0, "NAME", "which devices have it, in what version; * and ? for any letters"},
+	{NULL, 0, NULL, NULL},
+};
 static const struct option_def export_options[] = {
 	{"keys", 0, NULL, "its public keys instead, as JWK, a line each"},
 	{NULL, 0, NULL, NULL},
@@ -241,6 +250,8 @@ static const struct command commands[] = {
 	{"device erase", "DEVICE", "removes what it reported; the chain still verifies",
 	 yes_options, 1, 1, cmd_device_erase},
 	{"export", "DEVICE", "its heartbeats, a line each, as 'caretaker verify' reads them",
+	{"inventory", NULL, "software with its licences, by how many devices have it",
+	 inventory_options, 0, 0, cmd_inventory},
 	 export_options, 1, 1, cmd_export},
 
 	{"policy lint", "FILE", "checks a policy", NULL, 1, 1, cmd_policy_lint},

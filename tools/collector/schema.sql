@@ -235,6 +235,28 @@ CREATE TABLE exception_document (
 	at INTEGER NOT NULL,
 	until INTEGER NOT NULL,
 	jws TEXT NOT NULL);
+CREATE INDEX exception_document_until ON exception_document (until);
+
+-- The newest inventory of a device: what it signed, and what is asked of all of them at once.
+CREATE TABLE inventory (
+	device INTEGER PRIMARY KEY REFERENCES device (id),
+	hash BLOB NOT NULL,                       -- as its heartbeat named it
+	at INTEGER NOT NULL,
+	received_at INTEGER NOT NULL,
+	jws TEXT NOT NULL);
+CREATE TABLE software (
+	id INTEGER PRIMARY KEY,
+	kind TEXT NOT NULL,                       -- dpkg, snap ...
+	name TEXT NOT NULL,
+	version TEXT NOT NULL,
+	licence TEXT NOT NULL,
+	origin TEXT NOT NULL,
+	UNIQUE (name, version, kind, licence, origin));
+CREATE TABLE device_software (
+	device INTEGER NOT NULL REFERENCES device (id),
+	software INTEGER NOT NULL REFERENCES software (id),
+	PRIMARY KEY (device, software)) WITHOUT ROWID;
+CREATE INDEX device_software_by ON device_software (software);
 
 CREATE TABLE token (
 	id INTEGER PRIMARY KEY,

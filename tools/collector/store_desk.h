@@ -84,6 +84,11 @@ struct store_health {
 	int64_t devices, last_received_at, size_bytes, schema;
 };
 
+struct store_software {
+	const char *name, *kind, *version, *licence, *origin; /* version, origin: of one device */
+	int64_t devices, versions;                            /* in the list by name */
+	const char *device, *device_name, *school;            /* in the list by device */
+};
 struct store_desk_ops {
 	/* --- lists --- */
 	int (*schools)(struct store *,
@@ -120,6 +125,17 @@ struct store_desk_ops {
 		    struct err *);
 	/* JSON array of what the device would not take and why, "[]"; appended. */
 	int (*rejected)(struct store *, int64_t device, struct buf *out, struct err *);
+	/* The signed inventory (appended); ERR_NOTFOUND. */
+	int (*inventory_jws)(struct store *, int64_t device, struct buf *out, struct err *);
+	/* What active devices have, by name and licence, most devices first; by pattern and in one
+	 * school where they are given ("" and 0: all). */
+	int (*software)(struct store *, int64_t school, const char *pattern,
+			int (*each)(void *ctx, const struct store_software *, struct err *),
+			void *ctx, struct err *);
+	/* Which devices have it, by version. */
+	int (*software_on)(struct store *, int64_t school, const char *pattern,
+			   int (*each)(void *ctx, const struct store_software *, struct err *),
+			   void *ctx, struct err *);
 	/* Without 'ini' and 'jws'. */
 	int (*policies)(struct store *,
 			int (*each)(void *ctx, const struct store_policy *, struct err *),

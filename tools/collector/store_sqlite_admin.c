@@ -723,6 +723,8 @@ int sq_erase(struct store *store, int64_t device, const char *who, struct err *e
 	struct sq *sq = sq_of(store);
 	char object[24];
 
+		"DELETE FROM inventory WHERE device = ?",
+		"DELETE FROM device_software WHERE device = ?",
 	if (sq_begin(store, err))
 		return -1;
 	snprintf(object, sizeof(object), "device %lld", (long long)device);

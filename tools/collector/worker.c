@@ -27,6 +27,7 @@
 static const struct http_route device_routes[] = {
 	{"POST", "/v1/heartbeats", HEARTBEAT_MAX_BODY, heartbeats_handle, NULL},
 	{"POST", "/v1/enrol", 16 * 1024, enrolment_handle, NULL},
+	{"POST", "/v1/inventory", JWS_MAX, inventory_handle, NULL},
 	{NULL, NULL, 0, NULL, NULL},
 };
 

@@ -89,11 +89,15 @@ void worker_job_gone(void *job);
 /* Tells of a failed transaction. */
 void worker_job_failed(struct worker_job *job);
 
-/* enrolment.c, heartbeats.c, people.c */
+/* enrolment.c, heartbeats.c, inventory.c, people.c */
 void heartbeats_handle(void *worker, struct http_conn *conn, const struct http_request *request,
 		       const void *data);
 void enrolment_handle(void *worker, struct http_conn *conn, const struct http_request *request,
 		      const void *data);
+void inventory_handle(void *worker, struct http_conn *conn, const struct http_request *request,
+		      const void *data);
+/* Only its content type is taken: application/jose. */
+bool heartbeats_is_jose(const char *content_type);
 /* The people's table as the server takes it; the caller frees. */
 struct http_route *people_routes(struct err *err);
 
