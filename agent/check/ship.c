@@ -32,6 +32,7 @@ struct batch {
 	int64_t seqs[HEARTBEAT_MAX_BATCH];
 	size_t count;
 	bool resend;
+	bool fresh; /* its last was signed a moment ago: no answer to it can be older */
 };
 
 /* --- when to try again --- */
@@ -229,19 +230,19 @@ static void take_trunk(struct agent *agent, const struct ack *ack)
 	s->need_full = true;
 }
 
-static void heard(struct agent *agent, const struct ack *ack)
+static void heard(struct agent *agent, const struct ack *ack, bool fresh)
 {
 	struct state *s = &agent->state;
 
 	agent_tick(agent);
-	/* One that was recorded and comes again names nothing that is in flight now.  Its time must
-	 * not undo a later one: exceptions that ended would live again. */
-	if (ack->time >= agent->now ||
-	    (ack->acked > s->acked_seq && ring_holds(agent, ack->acked, ack->head)))
+	/* The answer to what was sent before may have been held back since.  Its time must not undo
+	 * a later one: exceptions that ended would live again.  A collector that was wrong itself
+	 * is followed with the next heartbeat. */
+	if (fresh || ack->time >= agent->now)
 		clock_acked(&s->clock, &agent->clock, ack->time);
 	else
-		log_warn("the acknowledgement names no heartbeat in flight and an earlier "
-			 "time: the clock stays");
+		log_info("the acknowledgement of what was sent before names an earlier time: the "
+			 "clock stays");
 	agent_tick(agent);
 	s->dicts = ack->dicts;
 	s->contact_at = agent->now;
@@ -249,8 +250,8 @@ static void heard(struct agent *agent, const struct ack *ack)
 	s->trouble[0] = '\0';
 }
 
-int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t *seqs, size_t count,
-		      struct ship_outcome *out, struct err *err)
+static int acknowledged(struct agent *agent, const struct ack *ack, const struct batch *batch,
+			struct ship_outcome *out, struct err *err)
 {
 	struct state *s = &agent->state;
 	bool changed = false, restored;
@@ -258,7 +259,7 @@ int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t 
 	if (trust_apply(&agent->trust, &agent->places, s, agent->identity.device, ack->keys,
 			ack->policy, ack->exceptions, &changed, err) < 0)
 		return -1;
-	heard(agent, ack);
+	heard(agent, ack, batch->fresh);
 	restored = s->epoch[0] && strcmp(s->epoch, ack->epoch) != 0;
 	if (restored)
 		ring_resend(agent, ack);
@@ -266,7 +267,7 @@ int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t 
 	if (advance(agent, ack, err) < 0)
 		return -1;
 	/* A restored collector may refuse what continues a chain it does not know yet. */
-	if (!restored && take_refused(agent, ack, seqs, count, err) < 0)
+	if (!restored && take_refused(agent, ack, batch->seqs, batch->count, err) < 0)
 		return -1;
 	if (!restored)
 		take_trunk(agent, ack);
@@ -330,6 +331,10 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 	} else if (ack_open(answer.body, answer.body_len, agent->trust.keys, agent->identity.device,
 			    &ack, &bad) < 0) {
 		snprintf(why, sizeof(why), "the answer is not the collector's: %.200s", bad.msg);
+	} else if (!ack_answers(ack, batch->body.data, batch->body.len)) {
+		(void)text_copy(why, sizeof(why),
+				"the answer is the collector's, but to another request: somebody "
+				"on the way holds answers back");
 	} else {
 		ret = 1;
 	}
@@ -341,7 +346,7 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 		if (state_save(&agent->state, &agent->places, err) < 0)
 			ret = -1;
 	} else if (ret == 1 &&
-		   ship_acknowledged(agent, ack, batch->seqs, batch->count, out, err) < 0) {
+		   acknowledged(agent, ack, batch, out, err) < 0) {
 		ret = -1;
 	}
 	ack_free(ack);
@@ -389,6 +394,7 @@ static int gather(struct agent *agent, struct batch *batch, struct err *err)
 	buf_reset(&batch->body);
 	batch->count = 0;
 	batch->resend = s->resend_next != 0;
+	batch->fresh = false;
 	if (batch->resend)
 		return fill(agent, batch, spool_after(&agent->spool, s->resend_next - 1),
 			    s->resend_to, err);
@@ -464,6 +470,7 @@ int ship(struct agent *agent, const struct ship_request *request, struct ship_ou
 			want = wish.full = false;
 			if (ret == 0)
 				ret = gather(agent, &batch, err);
+			batch.fresh = true;
 		}
 		if (ret < 0)
 			break;

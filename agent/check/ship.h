@@ -42,9 +42,4 @@ int64_t ship_retry_s(unsigned failures, uint32_t retry_after_s, uint8_t spread);
 void ship_failed(struct agent *agent, const char *why, uint32_t retry_after_s);
 bool ship_must_wait(const struct agent *agent);
 
-/* Acts on an acknowledgement of the batch 'seqs': for tests.  See ship.c for the order of writes.
- */
-int ship_acknowledged(struct agent *agent, const struct ack *ack, const int64_t *seqs, size_t count,
-		      struct ship_outcome *out, struct err *err);
-
 #endif

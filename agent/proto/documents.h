@@ -55,6 +55,10 @@ struct ack_refused {
 };
 struct ack {
 	char device[UUID_LEN + 1];
+	/* SHA-256 (base64url) of the body that it answers: one that was held back answers no later
+	 * request, so what it says of the time and of the chain was said after that body was made.
+	 * "": not said, which a device does not take. */
+	char request[HASH_TEXT];
 	int64_t acked;
 	char head[HASH_TEXT];
 	int64_t trunk_seq; /* 0: none */
@@ -74,6 +78,8 @@ void ack_encode(const struct ack *ack, struct buf *out);
 /* Signed by an online key of 'keys', for 'device'. */
 int ack_open(const char *jws, size_t len, const struct keys *keys, const char *device,
 	     struct ack **out, struct err *err);
+/* Is it the answer to that body?  The caller's to ask: ack_open() has not seen what was sent. */
+bool ack_answers(const struct ack *ack, const char *body, size_t len);
 void ack_free(struct ack *ack);
 
 /* --- policy --- */

@@ -69,6 +69,8 @@ void ack_encode(const struct ack *ack, struct buf *out)
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
 	jsonw_string(&w, "device", ack->device);
+	if (ack->request[0])
+		jsonw_string(&w, "request", ack->request);
 	jsonw_int(&w, "acked", ack->acked);
 	if (ack->head[0])
 		jsonw_string(&w, "head", ack->head);
@@ -183,6 +185,7 @@ static int read_dicts(const struct json *root, struct ack *out, struct err *err)
 static int read_ack(const struct json *root, struct ack *out, struct err *err)
 {
 	if (member_uuid(root, "device", out->device, err) != 0 ||
+	    member_opt_hash(root, "request", out->request, err) != 0 ||
 	    json_get_int(root, "acked", 0, MEMBER_INT_MAX, &out->acked, err) != 0 ||
 	    member_opt_hash(root, "head", out->head, err) != 0 || read_trunk(root, out, err) != 0 ||
 	    read_need(root, out, err) != 0 || member_time(root, "time", &out->time, err) != 0 ||
@@ -226,6 +229,14 @@ out:
 	json_free(root);
 	ack_free(ack);
 	return ret;
+}
+
+bool ack_answers(const struct ack *ack, const char *body, size_t len)
+{
+	char hash[HASH_TEXT];
+
+	crypto_sha256_b64(body, len, hash);
+	return strcmp(ack->request, hash) == 0;
 }
 
 void ack_free(struct ack *ack)

@@ -302,7 +302,8 @@ class MiniCollector:
             branch = self.store(device, payload, sha256_b64(line))
             newest = payload
         branch = branch or max(device.branches, key=lambda b: b['seq'], default=None)
-        return 200, 'application/jose', self.acknowledge(device, branch, newest, refused), {}
+        return 200, 'application/jose', self.acknowledge(device, branch, newest, refused,
+                                                          sha256_b64(body)), {}
 
     def store(self, device, payload, hash_):
         if hash_ in self.heartbeats:
@@ -322,8 +323,8 @@ class MiniCollector:
             self.devices[key.thumbprint()] = device
         return branch
 
-    def acknowledge(self, device, branch, newest, refused):
-        ack = {'v': 1, 'device': device.uuid, 'acked': 0, 'time': self.now(), 'refused': refused,
+    def acknowledge(self, device, branch, newest, refused, request):
+        ack = {'v': 1, 'device': device.uuid, 'request': request, 'acked': 0, 'time': self.now(), 'refused': refused,
                'serials': {'keys': self.keys_serial, 'policy': self.policy_serial,
                            'exceptions': self.exceptions_serial},
                'dicts': [1], 'epoch': self.epoch}

@@ -116,6 +116,26 @@ def test_a_proxy_that_alters_the_answer_is_found_out(collector, machine, how):
     chain_is_whole(collector)
 
 
+@pytest.mark.parametrize('request_', [sha256_b64('another body'), None])
+def test_an_acknowledgement_of_another_request_is_not_taken(collector, machine, request_):
+    machine.beat()
+    collector.ack_extra = {'request': request_} if request_ else {'time': collector.now()}
+
+    def forget(path, body):
+        status, kind, text, headers = collector.take(body)
+        payload = open_jws(text, collector.online_key, 'ack')
+        if not request_:
+            del payload['request']
+        return status, kind, sign(collector.online_key, 'ack', payload), headers
+
+    collector.script = [forget]
+    machine.beat()
+    assert 'to another request' in machine.status()['collector']['trouble']
+    assert machine.saved()['acked_seq'] == 1 and 2 in machine.spool()
+    machine.beat()
+    chain_is_whole(collector)
+
+
 def test_an_acknowledgement_of_a_hash_that_is_not_ours_forgets_nothing(collector, machine):
     machine.beat()
     collector.script = [lambda p, b: collector.take(b) and None]  # stored, answer dropped

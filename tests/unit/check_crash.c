@@ -202,6 +202,7 @@ static char *answer_beats(const char *body, size_t len)
 		keep(line, (size_t)(end - line));
 	}
 	memcpy(ack.device, DEVICE, sizeof(DEVICE));
+	crypto_sha256_b64(body, len, ack.request);
 	ack.acked = other.kept[other.kept_count - 1].seq;
 	memcpy(ack.head, other.kept[other.kept_count - 1].hash, HASH_TEXT);
 	ack.time = FAKE_NOW + 60 * other.kept_count;

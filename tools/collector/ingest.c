@@ -219,6 +219,7 @@ int ingest_read(char *body, size_t len, int64_t now, struct keycache *cache, str
 		return problem(out_problem, 503, "busy", "out of memory for now", "");
 	}
 	batch->body = body;
+	batch->body_len = len;
 	batch->received_at = now;
 	batch->count = count;
 	cut_lines(batch, len);
@@ -418,6 +419,7 @@ static void fill(const struct ingest_batch *batch, const struct ingest_context *
 	const struct keys *keys = identity_keys(context->identity, key->org);
 
 	memcpy(ack->device, key->device, sizeof(ack->device));
+	crypto_sha256_b64(batch->body, batch->body_len, ack->request);
 	ack->acked = last->acked;
 	memcpy(ack->head, last->head, sizeof(ack->head));
 	ack->trunk_seq = last->trunk_seq;

@@ -41,6 +41,7 @@ struct ingest_item {
 
 struct ingest_batch {
 	char *body; /* owned */
+	size_t body_len;
 	int64_t received_at;
 	int first; /* the item that says whose request this is; -1: no signature held */
 	bool any;  /* the writer placed one or more */

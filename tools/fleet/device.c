@@ -234,6 +234,10 @@ int device_acknowledged(struct device *device, const char *jws, size_t len, stru
 
 	if (ack_open(jws, len, school_keys(device->school), device->uuid, &ack, err) < 0)
 		return -1;
+	if (!device->in_flight || !ack_answers(ack, device->in_flight, device->in_flight_len)) {
+		err_set(err, ERR_AUTH, "the acknowledgement is of another request");
+		goto out;
+	}
 	if (ack->refused_count) {
 		err_set(err, ERR_DENIED, "heartbeat %lld refused: %s", (long long)device->seq,
 			ack->refused[0].why);
