@@ -250,9 +250,9 @@ static const struct command commands[] = {
 	 cmd_device_move},
 	{"device erase", "DEVICE", "removes what it reported; the chain still verifies",
 	 yes_options, 1, 1, cmd_device_erase},
-	{"export", "DEVICE", "its heartbeats, a line each, as 'caretaker verify' reads them",
 	{"inventory", NULL, "software with its licences, by how many devices have it",
 	 inventory_options, 0, 0, cmd_inventory},
+	{"export", "DEVICE", "its heartbeats, a line each, as 'caretaker verify' reads them",
 	 export_options, 1, 1, cmd_export},
 
 	{"policy lint", "FILE", "checks a policy", NULL, 1, 1, cmd_policy_lint},
