@@ -79,16 +79,16 @@ struct store_cause {
 	char device[UUID_LEN + 1], device_name[STORE_NAME_SIZE];
 	const char *evidence;
 };
-struct store_health {
-	bool writable;
-	int64_t devices, last_received_at, size_bytes, schema;
-};
-
 struct store_software {
 	const char *name, *kind, *version, *licence, *origin; /* version, origin: of one device */
 	int64_t devices, versions;                            /* in the list by name */
 	const char *device, *device_name, *school;            /* in the list by device */
 };
+struct store_health {
+	bool writable;
+	int64_t devices, last_received_at, size_bytes, schema;
+};
+
 struct store_desk_ops {
 	/* --- lists --- */
 	int (*schools)(struct store *,
@@ -120,11 +120,6 @@ struct store_desk_ops {
 	int (*chain)(struct store *, int64_t device,
 		     int (*each)(void *ctx, const struct store_chain_row *, struct err *),
 		     void *ctx, struct err *);
-	int (*keys)(struct store *, int64_t device,
-		    int (*each)(void *ctx, const struct store_key *, struct err *), void *ctx,
-		    struct err *);
-	/* JSON array of what the device would not take and why, "[]"; appended. */
-	int (*rejected)(struct store *, int64_t device, struct buf *out, struct err *);
 	/* The signed inventory (appended); ERR_NOTFOUND. */
 	int (*inventory_jws)(struct store *, int64_t device, struct buf *out, struct err *);
 	/* What active devices have, by name and licence, most devices first; by pattern and in one
@@ -136,6 +131,11 @@ struct store_desk_ops {
 	int (*software_on)(struct store *, int64_t school, const char *pattern,
 			   int (*each)(void *ctx, const struct store_software *, struct err *),
 			   void *ctx, struct err *);
+	int (*keys)(struct store *, int64_t device,
+		    int (*each)(void *ctx, const struct store_key *, struct err *), void *ctx,
+		    struct err *);
+	/* JSON array of what the device would not take and why, "[]"; appended. */
+	int (*rejected)(struct store *, int64_t device, struct buf *out, struct err *);
 	/* Without 'ini' and 'jws'. */
 	int (*policies)(struct store *,
 			int (*each)(void *ctx, const struct store_policy *, struct err *),

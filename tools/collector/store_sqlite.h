@@ -137,13 +137,13 @@ int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 		     struct store_placed *out, struct err *err);
 int sq_enrol(struct store *store, const struct store_enrol *in, struct store_enrolled *out,
 	     struct err *err);
-int sq_look(struct store *store, const struct store_key *key, struct store_placed *out,
 /* store_sqlite_inventory.c */
 int sq_put_inventory(struct store *store, const struct store_inventory *in,
 		     enum store_inventory_result *out, enum store_status *out_status,
 		     struct err *err);
 int sq_has_inventory(struct store *store, int64_t device_id, const char *hash, bool *out,
 		     struct err *err);
+int sq_look(struct store *store, const struct store_key *key, struct store_placed *out,
 	    struct err *err);
 int sq_apply_time(struct store *store, int64_t now, unsigned max, bool *out_more, struct err *err);
 int sq_next_change(struct store *store, int64_t *out, struct err *err);
