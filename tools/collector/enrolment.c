@@ -7,8 +7,10 @@
 #include "agent/base/text.h"
 #include "agent/proto/jws.h"
 #include "platform/os.h"
+#include "tools/collector/exceptions_sign.h"
 #include "tools/collector/guesses.h"
 #include "tools/collector/identity.h"
+#include "tools/collector/store_desk.h"
 #include "tools/collector/worker.h"
 
 struct enrol_job {
@@ -16,10 +18,12 @@ struct enrol_job {
 	struct enrol_request *request;
 	struct store_enrol in;
 	struct store_enrolled out;
+	struct store_exceptions list; /* signed for it; jws NULL: none */
 };
 
 static void job_free(struct enrol_job *job)
 {
+	free(job->list.jws);
 	enrol_request_free(job->request);
 	free(job);
 }
@@ -79,13 +83,13 @@ static int fill_answer(struct enrol_job *job, struct enrol_answer *answer, int64
 	buf_init(&text, 0);
 	buf_adds(&text, keys);
 	answer->keys = buf_take(&text, NULL);
-	if (!out->policy_serial)
-		return answer->keys ? 0 : err_set(err, ERR_NOMEM, "no memory for the answer");
-	if (live->policy_jws(worker->store, out->org, out->policy_serial, &text, err) < 0) {
-		buf_clear(&text);
-		return -1;
+	if (out->policy_serial) {
+		if (live->policy_jws(worker->store, out->org, out->policy_serial, &text, err) < 0) {
+			buf_clear(&text);
+			return -1;
+		}
+		answer->policy = buf_take(&text, NULL);
 	}
-	answer->policy = buf_take(&text, NULL);
 	if (out->exceptions_serial) {
 		if (live->exceptions_jws(worker->store, out->device_id, &text, err) < 0) {
 			buf_clear(&text);
@@ -149,12 +153,70 @@ static void answer_it(struct enrol_job *job)
 	enrol_answer_free(answer);
 }
 
+/* --- what is allowed to its group or school already --- */
+
+static int run_list(struct job *job, struct store *store, struct err *err)
+{
+	return store->live->put_exceptions(store, &((struct enrol_job *)job)->list, err);
+}
+
+static void list_done(struct worker_job *base)
+{
+	struct enrol_job *job = (struct enrol_job *)base;
+
+	/* It is enrolled all the same: serve signs what is missing, see serve.c. */
+	if (base->job.failed)
+		log_warn("a new device goes without its exceptions for now: %s", base->job.err.msg);
+	else
+		job->out.exceptions_serial = job->list.serial;
+	answer_it(job);
+	job_free(job);
+}
+
+static int fill_target(void *ctx, const struct store_device *device, struct err *err)
+{
+	struct store_exception_target *target = ctx;
+
+	(void)err;
+	*target = (struct store_exception_target){device->id, device->school, device->group, ""};
+	(void)text_copy(target->uuid, sizeof(target->uuid), device->uuid);
+	return 0;
+}
+
+/* True: its list was signed and is on its way to the store, the answer follows. */
+static bool begins_with_a_list(struct enrol_job *job)
+{
+	struct worker *worker = job->base.worker;
+	struct store *store = worker->store;
+	struct store_exception_target target = {0};
+	struct store_device_filter filter;
+	struct err err;
+
+	if (job->out.result != STORE_ENROL_ACTIVE || job->out.exceptions_serial || !job->base.conn)
+		return false;
+	store_device_filter_init(&filter);
+	filter.word = job->out.device;
+	if (store->desk->devices(store, &filter, fill_target, &target, &err) < 0 || !target.id ||
+	    exceptions_sign_one(store, worker->identity, &target, plat_now(), &job->list, &err) <
+		    0 ||
+	    !job->list.jws)
+		return false;
+	job->base.done = list_done;
+	job->base.job.run = run_list;
+	job->base.job.failed = false;
+	if (!worker_submit(worker, job->base.conn, &job->base.job, worker_job_gone))
+		job_free(job); /* told to ask again */
+	return true;
+}
+
 static void done(struct worker_job *base)
 {
 	struct enrol_job *job = (struct enrol_job *)base;
 
 	if (base->job.failed)
 		worker_job_failed(base);
+	else if (begins_with_a_list(job))
+		return;
 	else if (job->out.result == STORE_ENROL_ACTIVE || job->out.result == STORE_ENROL_WAITING)
 		answer_it(job);
 	else

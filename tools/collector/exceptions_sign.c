@@ -16,15 +16,10 @@
 #define LIST_DAYS 400 /* a list's own end: later than any exception of a school year */
 #define DAY (24 * 60 * 60)
 
-struct target {
-	int64_t id, school, group, keys_serial, had_serial;
-	char uuid[UUID_LEN + 1];
-};
-
 struct work {
-	struct target *targets;
+	struct store_exception_target *targets;
 	size_t count, size;
-	const struct target *at;
+	const struct store_exception_target *at;
 	struct exceptions list;
 	struct exception_item items[EXCEPTIONS_MAX];
 	bool full;
@@ -33,7 +28,7 @@ struct work {
 static int add_target(void *ctx, const struct store_device *device, struct err *err)
 {
 	struct work *work = ctx;
-	struct target *t;
+	struct store_exception_target *t;
 
 	if (work->count == work->size) {
 		size_t size = work->size ? work->size * 2 : 128;
@@ -44,11 +39,8 @@ static int add_target(void *ctx, const struct store_device *device, struct err *
 		work->size = size;
 	}
 	t = &work->targets[work->count++];
-	*t = (struct target){.id = device->id,
-			     .school = device->school,
-			     .group = device->group,
-			     .keys_serial = device->keys_serial,
-			     .had_serial = device->exceptions_serial};
+	*t = (struct store_exception_target){
+		.id = device->id, .school = device->school, .group = device->group};
 	snprintf(t->uuid, sizeof(t->uuid), "%s", device->uuid);
 	return 0;
 }
@@ -78,52 +70,6 @@ static int add_item(void *ctx, const struct store_exception *row, struct err *er
 	return 0;
 }
 
-static int sign(struct store *store, const struct crypto_signer *signer, struct work *work,
-		struct err *err)
-{
-	struct buf payload, jws;
-	int ret = -1;
-
-	buf_init(&payload, 0);
-	buf_init(&jws, 0);
-	exceptions_encode(&work->list, &payload);
-	if (!buf_check(&payload, err) &&
-	    !jws_sign(JWS_EXCEPTIONS, payload.data, payload.len, false, 0, signer, &jws, err))
-		ret = store->desk->exception_document(store, work->at->id, work->list.serial,
-						      work->list.at, work->list.until,
-						      buf_text(&jws), err);
-	buf_clear(&payload);
-	buf_clear(&jws);
-	return ret;
-}
-
-static int one(struct store *store, const struct identity *identity, const char *chain,
-	       struct work *work, int64_t now, int64_t *count, struct err *err)
-{
-	const struct crypto_signer *signer =
-		identity_signer(identity, chain, identity_keys(identity, chain)->serial);
-	int64_t serial;
-
-	if (!signer)
-		return err_set(err, ERR_AUTH,
-			       "no online key of ours is in the newest key set of '%s'", chain);
-	work->list = (struct exceptions){
-		.at = now, .until = now + (int64_t)LIST_DAYS * DAY, .items = work->items};
-	snprintf(work->list.device, sizeof(work->list.device), "%s", work->at->uuid);
-	if (store->desk->exceptions(store, false, now, add_item, work, err) ||
-	    store->desk->exception_serial(store, work->at->id, &serial, err))
-		return -1;
-	if (work->full)
-		return err_set(err, ERR_FULL, "more than %d exceptions concern device %s",
-			       EXCEPTIONS_MAX, work->at->uuid);
-	/* Never had one, has none: nothing to say. */
-	if (!work->list.count && serial == 1)
-		return 0;
-	work->list.serial = serial;
-	++*count;
-	return sign(store, signer, work, err);
-}
-
 struct chains {
 	int64_t school;
 	char chain[UUID_LEN + 1];
@@ -137,6 +83,92 @@ static int chain_of(void *ctx, const struct store_school *school, struct err *er
 	if (school->id == chains->school)
 		snprintf(chains->chain, sizeof(chains->chain), "%s", school->org);
 	return 0;
+}
+
+static int sign(const struct crypto_signer *signer, struct work *work, struct store_exceptions *out,
+		struct err *err)
+{
+	struct buf payload, jws;
+	int ret;
+
+	buf_init(&payload, 0);
+	buf_init(&jws, 0);
+	exceptions_encode(&work->list, &payload);
+	ret = buf_check(&payload, err);
+	if (!ret)
+		ret = jws_sign(JWS_EXCEPTIONS, payload.data, payload.len, false, 0, signer, &jws,
+			       err);
+	if (!ret)
+		*out = (struct store_exceptions){work->at->id, work->list.serial, work->list.at,
+						 work->list.until, buf_take(&jws, NULL)};
+	buf_clear(&payload);
+	buf_clear(&jws);
+	return ret;
+}
+
+static int make(struct store *store, const struct identity *identity, const char *chain,
+		struct work *work, int64_t now, struct store_exceptions *out, struct err *err)
+{
+	const struct keys *keys = identity_keys(identity, chain);
+	const struct crypto_signer *signer;
+	int64_t serial;
+
+	if (!keys)
+		return err_set(err, ERR_NOTFOUND, "the key sets '%s' are not kept here", chain);
+	signer = identity_signer(identity, chain, keys->serial);
+	if (!signer)
+		return err_set(err, ERR_AUTH,
+			       "no online key of ours is in the newest key set of '%s'", chain);
+	work->full = false;
+	work->list = (struct exceptions){
+		.at = now, .until = now + (int64_t)LIST_DAYS * DAY, .items = work->items};
+	snprintf(work->list.device, sizeof(work->list.device), "%s", work->at->uuid);
+	if (store->desk->exceptions(store, false, now, add_item, work, err) ||
+	    store->desk->exception_serial(store, work->at->id, &serial, err))
+		return -1;
+	if (work->full)
+		return err_set(err, ERR_FULL, "more than %d exceptions concern device %s",
+			       EXCEPTIONS_MAX, work->at->uuid);
+	*out = (struct store_exceptions){0};
+	/* Never had one, has none: nothing to say. */
+	if (!work->list.count && serial == 1)
+		return 0;
+	work->list.serial = serial;
+	return sign(signer, work, out, err);
+}
+
+int exceptions_sign_one(struct store *store, const struct identity *identity,
+			const struct store_exception_target *target, int64_t now,
+			struct store_exceptions *out, struct err *err)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	struct chains chains = {.school = target->school};
+	int ret;
+
+	if (!work)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	work->at = target;
+	ret = store->desk->schools(store, chain_of, &chains, err);
+	if (!ret)
+		ret = make(store, identity, chains.chain, work, now, out, err);
+	free(work);
+	return ret;
+}
+
+static int make_and_store(struct store *store, const struct identity *identity, const char *chain,
+			  struct work *work, int64_t now, int64_t *count, struct err *err)
+{
+	struct store_exceptions list;
+	int ret;
+
+	if (make(store, identity, chain, work, now, &list, err))
+		return -1;
+	if (!list.jws)
+		return 0;
+	++*count;
+	ret = store->desk->exception_document(store, &list, err);
+	free(list.jws);
+	return ret;
 }
 
 int exceptions_sign(struct store *store, const struct identity *identity,
@@ -159,11 +191,9 @@ int exceptions_sign(struct store *store, const struct identity *identity,
 			chains.school = work->at->school;
 			ret = store->desk->schools(store, chain_of, &chains, err);
 		}
-		if (!ret && !identity_keys(identity, chains.chain))
-			ret = err_set(err, ERR_NOTFOUND, "the key sets '%s' are not kept here",
-				      chains.chain);
 		if (!ret)
-			ret = one(store, identity, chains.chain, work, now, out_count, err);
+			ret = make_and_store(store, identity, chains.chain, work, now, out_count,
+					     err);
 	}
 	free(work->targets);
 	free(work);

@@ -233,8 +233,9 @@ CREATE TABLE exception_document (
 	device INTEGER PRIMARY KEY REFERENCES device (id),
 	serial INTEGER NOT NULL,
 	at INTEGER NOT NULL,
-	until INTEGER NOT NULL,
+	until INTEGER NOT NULL,                   -- its end; 0: to be made anew
 	jws TEXT NOT NULL);
+CREATE INDEX exception_document_until ON exception_document (until);
 CREATE INDEX exception_document_until ON exception_document (until);
 
 -- The newest inventory of a device: what it signed, and what is asked of all of them at once.

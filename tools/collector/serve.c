@@ -13,9 +13,11 @@
 #include "agent/base/err.h"
 #include "platform/os.h"
 #include "platform/system.h"
+#include "tools/collector/exceptions_sign.h"
 #include "tools/collector/guesses.h"
 #include "tools/collector/identity.h"
 #include "tools/collector/net.h"
+#include "tools/collector/store_desk.h"
 #include "tools/collector/tls_openssl.h"
 #include "tools/collector/worker.h"
 
@@ -26,6 +28,8 @@
 #define DAY_S 86400
 #define STUCK_MS 30000 /* a thread that does not answer: the watchdog may have us */
 #define FORGET_STEP 500
+#define LISTS_STEP 200
+#define HOUR_S 3600
 
 struct serve {
 	const char *config_path;
@@ -43,6 +47,15 @@ struct serve {
 	struct job forget;
 	struct job_sink sink;
 	bool forgetting, forget_more;
+	/* exceptions' lists that are missing or end soon: likewise */
+	struct store *reader;
+	struct job lists;
+	struct job_sink lists_sink;
+	struct store_exceptions list[LISTS_STEP];
+	unsigned list_count;
+	bool listing;
+	int64_t lists_at;
+	uint64_t lists_enrolments, lists_generation; /* as they were then */
 };
 
 /* --- certificates and reloading --- */
@@ -162,6 +175,96 @@ static void forget_old(struct serve *s, bool begin)
 	s->forgetting = writer_add(s->shared.writer, &s->forget);
 }
 
+static int run_lists(struct job *job, struct store *store, struct err *err)
+{
+	struct serve *s = (struct serve *)((char *)job - offsetof(struct serve, lists));
+
+	for (unsigned i = 0; i < s->list_count; i++)
+		if (store->live->put_exceptions(store, &s->list[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void sign_list(struct serve *s, const struct store_exception_target *target)
+{
+	struct store_exceptions list;
+	struct err why;
+
+	/* One that cannot be signed for does not hold up the others. */
+	if (exceptions_sign_one(s->reader, s->identity, target, plat_now(), &list, &why) < 0)
+		log_error("device %s gets no list of exceptions for now: %s", target->uuid,
+			  why.msg);
+	else if (list.jws)
+		s->list[s->list_count++] = list;
+}
+
+struct lists_due {
+	struct store_exception_target targets[LISTS_STEP];
+	unsigned count;
+};
+
+static int take_due(void *ctx, const struct store_exception_target *target, struct err *err)
+{
+	struct lists_due *due = ctx;
+
+	(void)err;
+	due->targets[due->count++] = *target;
+	return 0;
+}
+
+static void take_lists_back(struct serve *s)
+{
+	if (!s->listing || !job_sink_take(&s->lists_sink))
+		return;
+	if (s->lists.failed)
+		log_error("lists of exceptions were not stored, trying again: %s",
+			  s->lists.err.msg);
+	else if (s->list_count == LISTS_STEP)
+		s->lists_at = 0; /* there may be more */
+	for (unsigned i = 0; i < s->list_count; i++)
+		free(s->list[i].jws);
+	s->list_count = 0;
+	s->listing = false;
+}
+
+/* Devices that a command let in, moved or adopted, and lists that end before long.  Looked for when
+ * something happened that may ask for it, else each hour. */
+static void sign_lists(struct serve *s)
+{
+	uint64_t enrolments = atomic_load(&s->shared.stats.enrolments);
+	uint64_t generation = writer_generation(s->shared.writer);
+	int64_t now = plat_now(), before = now + EXCEPTIONS_RENEW_DAYS * DAY_S;
+	struct lists_due *due;
+	struct err err;
+
+	take_lists_back(s);
+	if (s->listing || (enrolments == s->lists_enrolments && generation == s->lists_generation &&
+			   now - s->lists_at < HOUR_S && now >= s->lists_at))
+		return;
+	due = calloc(1, sizeof(*due));
+	if (!due)
+		return; /* there is memory again later */
+	s->lists_at = now;
+	s->lists_enrolments = enrolments;
+	s->lists_generation = generation;
+	if (s->reader->desk->exceptions_due(s->reader, now, before, LISTS_STEP, take_due, due,
+					    &err) < 0)
+		log_error("cannot tell whose list of exceptions is to be signed: %s", err.msg);
+	for (unsigned i = 0; i < due->count; i++)
+		sign_list(s, &due->targets[i]);
+	free(due);
+	if (!s->list_count)
+		return;
+	s->lists.run = run_lists;
+	s->lists.sink = &s->lists_sink;
+	s->listing = writer_add(s->shared.writer, &s->lists);
+	if (!s->listing)
+		s->lists_at = 0;
+	for (unsigned i = 0; !s->listing && i < s->list_count; i++)
+		free(s->list[i].jws);
+	s->list_count = s->listing ? s->list_count : 0;
+}
+
 static void renew(struct serve *s)
 {
 	bool renewed = false;
@@ -205,6 +308,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	}
 	look_at_disk(s);
 	forget_old(s, daily);
+	sign_lists(s);
 	if (identity_changed(s->identity))
 		reload(s, "the keys or certificates changed");
 }
@@ -346,6 +450,7 @@ static int open_parts(struct serve *s, struct err *err)
 	    identity_open(config->data, &s->identity, err) < 0 ||
 	    open_tls(config, &s->shared.tls, err) < 0 ||
 	    store_open(s->shared.store_path, STORE_WRITE, &s->store, err) < 0 ||
+	    store_open(s->shared.store_path, STORE_READ, &s->reader, err) < 0 ||
 	    s->store->live->site(s->store, &site, err) < 0 ||
 	    guesses_new(&s->shared.guesses, err) < 0 ||
 	    writer_start(s->store, QUEUE_MAX, &s->shared.stats, &s->shared.writer, err) < 0)
@@ -367,6 +472,8 @@ static void stop(struct serve *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_join(s->workers[i]);
 	writer_stop(s->shared.writer);
+	take_lists_back(s);
+	store_close(s->reader);
 	store_close(s->store);
 	guesses_free(s->shared.guesses);
 	tls_free(s->shared.tls);
@@ -393,7 +500,7 @@ int serve_run(const struct serve_config *config, struct err *err)
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of its write */
 	s->config_path = config->config_path;
 	s->shared.config = config->config;
-	s->sink.wake = no_wake;
+	s->sink.wake = s->lists_sink.wake = no_wake;
 	pthread_mutex_init(&s->shared.lock, NULL);
 	atomic_init(&s->shared.stats.started_at, (uint64_t)plat_now());
 	/* Signals have their handlers before anybody is told that we listen. */

@@ -123,7 +123,7 @@ struct store_inventory {
 };
 enum store_inventory_result {
 	STORE_INVENTORY_KEPT,
-	STORE_INVENTORY_STALE, /* not the one that the device's newest heartbeat names */
+	STORE_INVENTORY_STALE,  /* not the one that the device's newest heartbeat names */
 	STORE_INVENTORY_STATUS, /* the device is not active: '*out_status' */
 };
 
@@ -158,6 +158,11 @@ struct store_enrolled {
 };
 
 /* --- what the answers carry --- */
+/* The signed list of exceptions for one device. */
+struct store_exceptions {
+	int64_t device, serial, at, until;
+	char *jws; /* heap */
+};
 struct store_site {
 	char org[UUID_LEN + 1], epoch[UUID_LEN + 1];
 	char name[STORE_NAME_SIZE];
@@ -235,6 +240,8 @@ struct store_live_ops {
 	/* What would be acknowledged to the device of a key, without a heartbeat of it. */
 	int (*look)(struct store *, const struct store_key *, struct store_placed *out,
 		    struct err *);
+	/* The serial must be higher than that of the list that is kept. */
+	int (*put_exceptions)(struct store *, const struct store_exceptions *, struct err *);
 	/* A line of the audit trail. */
 	int (*note)(struct store *, int64_t at, const char *who, const char *action,
 		    const char *object, const char *detail_json, struct err *);

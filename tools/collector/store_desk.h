@@ -56,6 +56,11 @@ struct store_exception {
 	char control[32], what[160], reason[300], asked[64], approved[64];
 	int64_t until, created_at, withdrawn_at;
 };
+/* A device whose list is to be signed. */
+struct store_exception_target {
+	int64_t id, school, group;
+	char uuid[UUID_LEN + 1];
+};
 struct store_token {
 	int64_t id, school, created_at, ends_at, revoked_at;
 	char name[STORE_NAME_SIZE], role[16];
@@ -182,10 +187,15 @@ struct store_desk_ops {
 	int (*exception_end)(struct store *, const char *id, int64_t now, const char *who,
 			     struct err *);
 	/* The signed list for one device; its serial must be higher than the one kept. */
-	int (*exception_document)(struct store *, int64_t device, int64_t serial, int64_t at,
-				  int64_t until, const char *jws, struct err *);
+	int (*exception_document)(struct store *, const struct store_exceptions *, struct err *);
 	/* The highest serial that any device's list had; 0: none. */
 	int (*exception_newest)(struct store *, int64_t *out, struct err *);
+	/* Active devices that lack a list though an exception concerns them, or whose list ends
+	 * before 'before' or was made for another group; at most 'max'. */
+	int (*exceptions_due)(struct store *, int64_t now, int64_t before, unsigned max,
+			      int (*each)(void *ctx, const struct store_exception_target *,
+					  struct err *),
+			      void *ctx, struct err *);
 	/* The serial to give the next list of a device. */
 	int (*exception_serial)(struct store *, int64_t device, int64_t *out, struct err *);
 	int (*token_add)(struct store *, const struct store_token *, const char *who, struct err *);

@@ -329,6 +329,7 @@ const struct store_live_ops sq_live_ops = {
 	.put_inventory = sq_put_inventory,
 	.has_inventory = sq_has_inventory,
 	.look = sq_look,
+	.put_exceptions = sq_put_exceptions,
 	.note = note,
 	.forget_bodies = forget_bodies,
 	.apply_time = sq_apply_time,

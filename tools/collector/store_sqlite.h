@@ -133,6 +133,7 @@ int sq_audit(struct sq *sq, int64_t at, const char *who, const char *action, con
 	     const char *detail_json, struct err *err);
 
 /* --- parts of the live ops in files of their own --- */
+int sq_put_exceptions(struct store *store, const struct store_exceptions *list, struct err *err);
 int sq_put_heartbeat(struct store *store, const struct store_heartbeat *in,
 		     struct store_placed *out, struct err *err);
 int sq_enrol(struct store *store, const struct store_enrol *in, struct store_enrolled *out,

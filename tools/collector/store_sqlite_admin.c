@@ -424,6 +424,17 @@ int sq_device_place(struct sq *sq, int64_t id, int64_t group, int64_t room, stru
 
 	if (sq_device_count(sq, id, -1, err))
 		return -1;
+	/* Another group may be allowed other things. */
+	st = sq_stmt(sq,
+		     "UPDATE exception_document SET until = 0 WHERE device = ?1 AND ?2 <> (SELECT "
+		     "grp FROM device WHERE id = ?1)",
+		     err);
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, id);
+	sq_bind_int(st, 2, group);
+	if (sq_run(sq, st, err))
+		return -1;
 	st = sq_stmt(sq, "UPDATE device SET grp = ?, room = ? WHERE id = ?", err);
 	if (!st)
 		return -1;
@@ -633,6 +644,18 @@ int sq_expect(struct store *store, const struct store_expected *expected, const 
 
 /* --- adoption and erasure --- */
 
+/* What was signed for it no longer is what it should have: serve signs anew. */
+static int exceptions_stale(struct sq *sq, int64_t device, struct err *err)
+{
+	sqlite3_stmt *st =
+		sq_stmt(sq, "UPDATE exception_document SET until = 0 WHERE device = ?", err);
+
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, device);
+	return sq_run(sq, st, err);
+}
+
 /* The new record keeps the key; what the old one gathered becomes the new one's past, and the old
  * one is retired.  Its heartbeats stay under its own name: their chain is another key's. */
 static int take_over(struct sq *sq, int64_t device, int64_t now, struct err *err)
@@ -668,6 +691,8 @@ static int take_over(struct sq *sq, int64_t device, int64_t now, struct err *err
 	sq_bind_int(st, 1, now);
 	sq_bind_int(st, 2, device);
 	if (sq_run(sq, st, err))
+		return -1;
+	if (exceptions_stale(sq, device, err))
 		return -1;
 	st = sq_stmt(sq, "UPDATE exception SET device = ? WHERE device = ?", err);
 	if (!st)
@@ -723,10 +748,8 @@ int sq_erase(struct store *store, int64_t device, const char *who, struct err *e
 	struct sq *sq = sq_of(store);
 	char object[24];
 
-		"DELETE FROM inventory WHERE device = ?",
-		"DELETE FROM device_software WHERE device = ?",
-	if (sq_begin(store, err))
-		return -1;
+	"DELETE FROM inventory WHERE device = ?", "DELETE FROM device_software WHERE device = ?",
+		if (sq_begin(store, err)) return -1;
 	snprintf(object, sizeof(object), "device %lld", (long long)device);
 	return sq_done(sq, who, "device erase", object, "{}", erase_rows(sq, device, err), err);
 }
@@ -768,6 +791,43 @@ int sq_exception_add(struct store *store, const struct store_exception *row, con
 		       err);
 }
 
+int sq_exceptions_due(struct store *store, int64_t now, int64_t before, unsigned max,
+		      int (*each)(void *ctx, const struct store_exception_target *, struct err *),
+		      void *ctx, struct err *err)
+{
+	struct sq *sq = sq_of(store);
+	sqlite3_stmt *st = sq_stmt(
+		sq,
+		"WITH due (id) AS (SELECT device FROM exception_document WHERE until < ?2 UNION "
+		"SELECT d.id FROM exception e CROSS JOIN device d ON d.id = e.device WHERE "
+		"e.withdrawn_at = 0 AND e.until > ?1 UNION SELECT d.id FROM exception e CROSS "
+		"JOIN device d ON d.grp = e.grp WHERE e.grp <> 0 AND e.withdrawn_at = 0 AND "
+		"e.until > ?1 UNION SELECT d.id FROM exception e CROSS JOIN device d ON d.school "
+		"= e.school WHERE e.school <> 0 AND e.withdrawn_at = 0 AND e.until > ?1) SELECT "
+		"d.id, d.school, d.grp, d.uuid FROM due JOIN device d ON d.id = due.id LEFT JOIN "
+		"exception_document x ON x.device = d.id WHERE d.status = 1 AND (x.device IS NULL "
+		"OR x.until < ?2) ORDER BY d.id LIMIT ?3",
+		err);
+	struct store_exception_target t;
+	int row = -1;
+
+	if (st) {
+		sq_bind_int(st, 1, now);
+		sq_bind_int(st, 2, before);
+		sq_bind_int(st, 3, max);
+	}
+	while (st && (row = sq_step(sq, st, err)) > 0) {
+		t = (struct store_exception_target){sq_int(st, 0), sq_int(st, 1), sq_int(st, 2),
+						    ""};
+		sq_text(st, 3, t.uuid, sizeof(t.uuid));
+		if (each(ctx, &t, err)) {
+			sqlite3_reset(st);
+			return -1;
+		}
+	}
+	return row;
+}
+
 int sq_exception_end(struct store *store, const char *id, int64_t now, const char *who,
 		     struct err *err)
 {
@@ -789,9 +849,9 @@ int sq_exception_end(struct store *store, const char *id, int64_t now, const cha
 	return sq_done(sq, who, "exception end", id, "{}", ret, err);
 }
 
-static int put_document(struct sq *sq, int64_t device, int64_t serial, int64_t at, int64_t until,
-			const char *jws, struct err *err)
+int sq_put_exceptions(struct store *store, const struct store_exceptions *list, struct err *err)
 {
+	struct sq *sq = sq_of(store);
 	sqlite3_stmt *st =
 		sq_stmt(sq,
 			"INSERT INTO exception_document (device, serial, at, until, jws)"
@@ -802,11 +862,11 @@ static int put_document(struct sq *sq, int64_t device, int64_t serial, int64_t a
 
 	if (!st)
 		return -1;
-	sq_bind_int(st, 1, device);
-	sq_bind_int(st, 2, serial);
-	sq_bind_int(st, 3, at);
-	sq_bind_int(st, 4, until);
-	sq_bind_text(st, 5, jws);
+	sq_bind_int(st, 1, list->device);
+	sq_bind_int(st, 2, list->serial);
+	sq_bind_int(st, 3, list->at);
+	sq_bind_int(st, 4, list->until);
+	sq_bind_text(st, 5, list->jws);
 	if (sq_run(sq, st, err))
 		return -1;
 	return sqlite3_changes(sq->db)
@@ -816,14 +876,11 @@ static int put_document(struct sq *sq, int64_t device, int64_t serial, int64_t a
 				 "time; try again");
 }
 
-int sq_exception_document(struct store *store, int64_t device, int64_t serial, int64_t at,
-			  int64_t until, const char *jws, struct err *err)
+int sq_exception_document(struct store *store, const struct store_exceptions *list, struct err *err)
 {
-	struct sq *sq = sq_of(store);
-
 	if (sq_begin(store, err))
 		return -1;
-	if (!put_document(sq, device, serial, at, until, jws, err) && !sq_commit(store, err))
+	if (!sq_put_exceptions(store, list, err) && !sq_commit(store, err))
 		return 0;
 	sq_rollback(store);
 	return -1;

@@ -27,8 +27,10 @@ int sq_adopt(struct store *, int64_t device, int64_t now, const char *who, struc
 int sq_erase(struct store *, int64_t device, const char *who, struct err *);
 int sq_exception_add(struct store *, const struct store_exception *, const char *who, struct err *);
 int sq_exception_end(struct store *, const char *id, int64_t now, const char *who, struct err *);
-int sq_exception_document(struct store *, int64_t device, int64_t serial, int64_t at, int64_t until,
-			  const char *jws, struct err *);
+int sq_exception_document(struct store *, const struct store_exceptions *, struct err *);
+int sq_exceptions_due(struct store *, int64_t now, int64_t before, unsigned max,
+		      int (*each)(void *ctx, const struct store_exception_target *, struct err *),
+		      void *ctx, struct err *err);
 int sq_token_add(struct store *, const struct store_token *, const char *who, struct err *);
 int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
 int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);

@@ -754,6 +754,7 @@ const struct store_desk_ops sq_desk_ops = {
 	.exception_add = sq_exception_add,
 	.exception_end = sq_exception_end,
 	.exception_document = sq_exception_document,
+	.exceptions_due = sq_exceptions_due,
 	.exception_newest = exception_newest,
 	.exception_serial = exception_serial,
 	.token_add = sq_token_add,
