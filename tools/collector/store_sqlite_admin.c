@@ -723,6 +723,8 @@ static int erase_rows(struct sq *sq, int64_t device, struct err *err)
 		"DELETE FROM device_control WHERE device = ?",
 		"DELETE FROM exception WHERE device = ?",
 		"DELETE FROM exception_document WHERE device = ?",
+		"DELETE FROM inventory WHERE device = ?",
+		"DELETE FROM device_software WHERE device = ?",
 		"UPDATE device SET name = '', serial = '', hw_uuid = '', board = '', vendor = '', "
 		"model = '', boot = '', rejected = '', inventory = NULL, status = 3, status_why = "
 		"'erased', standing = NULL, state_partial = 1 WHERE id = ?",
@@ -748,8 +750,8 @@ int sq_erase(struct store *store, int64_t device, const char *who, struct err *e
 	struct sq *sq = sq_of(store);
 	char object[24];
 
-	"DELETE FROM inventory WHERE device = ?", "DELETE FROM device_software WHERE device = ?",
-		if (sq_begin(store, err)) return -1;
+	if (sq_begin(store, err))
+		return -1;
 	snprintf(object, sizeof(object), "device %lld", (long long)device);
 	return sq_done(sq, who, "device erase", object, "{}", erase_rows(sq, device, err), err);
 }

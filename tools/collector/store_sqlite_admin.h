@@ -35,8 +35,6 @@ int sq_token_add(struct store *, const struct store_token *, const char *who, st
 int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
 int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);
 
-/* --- store_sqlite_whole.c --- */
-int sq_backup(struct store *, const char *path, struct err *);
 /* --- store_sqlite_inventory.c --- */
 int sq_inventory_jws(struct store *, int64_t device, struct buf *out, struct err *);
 int sq_software(struct store *, int64_t school, const char *pattern,
@@ -46,6 +44,8 @@ int sq_software_on(struct store *, int64_t school, const char *pattern,
 		   int (*each)(void *ctx, const struct store_software *, struct err *), void *ctx,
 		   struct err *);
 
+/* --- store_sqlite_whole.c --- */
+int sq_backup(struct store *, const char *path, struct err *);
 int sq_check(struct store *, struct buf *out, int64_t *out_wrong, struct err *);
 int sq_school_export(struct store *, int64_t school,
 		     int (*each)(void *ctx, const char *line, struct err *), void *ctx,
