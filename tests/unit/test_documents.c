@@ -107,7 +107,7 @@ static void finds_out_swapped_keys_at_enrolment(void **state)
 	assert_string_equal(err.msg, want);
 	/* Signed as if by the school's key: a good header, another's signature. */
 	sign_keys(keys, policy);
-	jws.data[jws.len - 3] ^= 1;
+	spoil(&jws.data[jws.len - 3]);
 	assert_int_equal(keys_open_first(jws.data, jws.len, kid_of(policy), &got, &err), -1);
 	assert_string_equal(err.msg, "the signature does not hold");
 	assert_null(got);
@@ -133,7 +133,7 @@ static void follows_a_successor_signed_by_the_set_before(void **state)
 	keys_free(got);
 	got = NULL;
 	sign_keys(keys, policy);
-	jws.data[jws.len - 3] ^= 1;
+	spoil(&jws.data[jws.len - 3]);
 	assert_int_equal(keys_open_pinned(jws.data, jws.len, &got, &err), -1);
 	assert_string_equal(err.msg, "the signature does not hold: the file was changed");
 
