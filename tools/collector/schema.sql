@@ -236,7 +236,6 @@ CREATE TABLE exception_document (
 	until INTEGER NOT NULL,                   -- its end; 0: to be made anew
 	jws TEXT NOT NULL);
 CREATE INDEX exception_document_until ON exception_document (until);
-CREATE INDEX exception_document_until ON exception_document (until);
 
 -- The newest inventory of a device: what it signed, and what is asked of all of them at once.
 CREATE TABLE inventory (
