@@ -57,6 +57,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check(&again);
 	must(again.seq == h.seq && again.at == h.at && again.base_seq == h.base_seq);
 	must(again.control_count == h.control_count && again.event_count == h.event_count);
+	must(strcmp(again.device, h.device) == 0 && strcmp(again.boot, h.boot) == 0);
+	must(again.policy_serial == h.policy_serial &&
+	     again.exceptions_serial == h.exceptions_serial);
+	for (unsigned i = 0; i < h.control_count; i++)
+		must(again.controls[i].as_base == h.controls[i].as_base);
 	heartbeat_clear(&again);
 	heartbeat_clear(&h);
 	buf_clear(&text);
