@@ -5,6 +5,7 @@
 #include "agent/base/text.h"
 #include "platform/os.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/exceptions_sign.h"
 #include "tools/collector/csv.h"
 #include "tools/collector/listing.h"
 #include "tools/collector/store_desk.h"
@@ -509,7 +510,9 @@ int cmd_adopt_accept(const struct options *options)
 		goto out;
 	for (unsigned i = 0; i < bulk.count; i++)
 		if (admin.store->desk->adopt(admin.store, bulk.devices[i].id, admin.now, admin.who,
-					     &admin.err)) {
+					     &admin.err) ||
+		    exceptions_sign_device(admin.store, admin.identity, bulk.devices[i].uuid,
+					   admin.now, &admin.err)) {
 			err_wrap(&admin.err, "%s", bulk.devices[i].uuid);
 			admin_fail(&admin);
 			goto out;

@@ -4,6 +4,7 @@
 
 #include "agent/base/text.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/exceptions_sign.h"
 #include "tools/collector/listing.h"
 #include "tools/collector/report.h"
 #include "tools/collector/rollup.h"
@@ -223,6 +224,10 @@ static int move_one(struct admin *admin, const struct options *options, const ch
 	}
 	if (admin->store->admin->device_move(admin->store, device.uuid, to_group, to_room,
 					     admin->who, &admin->err))
+		return admin_fail(admin);
+	if (to_group != device.group &&
+	    exceptions_sign_device(admin->store, admin->identity, device.uuid, admin->now,
+				   &admin->err))
 		return admin_fail(admin);
 	printf("moved: %s  %s\n", device.uuid, device.name);
 	if (group_name && group.policy && group.policy < device.policy_serial)

@@ -39,6 +39,7 @@ int cmd_device_move(const struct options *options);
 int cmd_device_erase(const struct options *options);
 int cmd_inventory(const struct options *options);
 int cmd_rollup(const struct options *options);
+int cmd_worklist(const struct options *options);
 int cmd_export(const struct options *options);
 
 int cmd_policy_lint(const struct options *options);

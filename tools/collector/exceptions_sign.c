@@ -199,3 +199,14 @@ int exceptions_sign(struct store *store, const struct identity *identity,
 	free(work);
 	return ret;
 }
+
+int exceptions_sign_device(struct store *store, const struct identity *identity, const char *uuid,
+			   int64_t now, struct err *err)
+{
+	struct store_device_filter filter;
+	int64_t ignored;
+
+	store_device_filter_init(&filter);
+	filter.word = uuid;
+	return exceptions_sign(store, identity, &filter, now, &ignored, err);
+}

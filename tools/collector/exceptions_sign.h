@@ -19,6 +19,9 @@ int exceptions_sign(struct store *store, const struct identity *identity,
 		    const struct store_device_filter *filter, int64_t now, int64_t *out_count,
 		    struct err *err);
 
+/* Likewise for one device, by UUID: after it came, moved or was adopted. */
+int exceptions_sign_device(struct store *store, const struct identity *identity, const char *uuid,
+			   int64_t now, struct err *err);
 /* Signs the list of one device; the caller stores it and frees '*out_list.jws', which is NULL when
  * there is nothing to say: it never had a list and has no exception. */
 int exceptions_sign_one(struct store *store, const struct identity *identity,

@@ -126,6 +126,11 @@ static const struct option_def inventory_options[] = {
 	{"program", 0, "NAME", "which devices have it, in what version; * and ? for any letters"},
 	{NULL, 0, NULL, NULL},
 };
+static const struct option_def worklist_options[] = {
+	{"school", 's', "NAME", "of this school alone"},
+	{"room", 'r', "NAME", "in this room alone"},
+	{NULL, 0, NULL, NULL},
+};
 static const struct option_def export_options[] = {
 	{"keys", 0, NULL, "its public keys instead, as JWK, a line each"},
 	{NULL, 0, NULL, NULL},
@@ -239,6 +244,8 @@ static const struct command commands[] = {
 
 	{"rollup", NULL, "how the machines stand and what to fix first", rollup_options, 0, 0,
 	 cmd_rollup},
+	{"worklist", NULL, "what to fix, where and how, by room: to print", worklist_options, 0, 0,
+	 cmd_worklist},
 	{"devices", NULL, "lists devices", devices_options, 0, 0, cmd_devices},
 	{"device", "DEVICE", "one device: verdicts, chain, policy, events", device_options, 1, 1,
 	 cmd_device},

@@ -32,17 +32,41 @@ static int split(const char *address, char host[128], char port[16], struct err 
 	return 0;
 }
 
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static int address_of(int fd, union address *out)
+{
+	socklen_t len = sizeof(*out);
+
+	memset(out, 0, sizeof(*out));
+	return getsockname(fd, &out->any, &len);
+}
+
+bool net_is_loopback(int fd)
+{
+	union address at;
+	const uint8_t *ip;
+
+	if (address_of(fd, &at) < 0)
+		return false;
+	if (at.any.sa_family == AF_INET)
+		return ntohl(at.v4.sin_addr.s_addr) >> 24 == 127;
+	if (at.any.sa_family != AF_INET6)
+		return false;
+	ip = at.v6.sin6_addr.s6_addr;
+	return IN6_IS_ADDR_LOOPBACK(&at.v6.sin6_addr) ||
+	       (IN6_IS_ADDR_V4MAPPED(&at.v6.sin6_addr) && ip[12] == 127);
+}
+
 static uint16_t port_of(int fd)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} at;
-	socklen_t len = sizeof(at);
+	union address at;
 
-	memset(&at, 0, sizeof(at));
-	if (getsockname(fd, &at.any, &len) < 0)
+	if (address_of(fd, &at) < 0)
 		return 0;
 	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }

@@ -16,6 +16,7 @@
 #include "platform/os.h"
 #include "tools/collector/identity.h"
 #include "tools/collector/keycache.h"
+#include "tools/collector/net.h"
 #include "tools/collector/tls_openssl.h"
 
 #define KEYS_KEPT 20000 /* a worker; 2.1 KiB each */
@@ -85,6 +86,7 @@ static void reload(struct worker *w)
 	pthread_mutex_lock(&w->shared->lock);
 	w->config = w->shared->config;
 	http_set_tls(w->devices, w->shared->tls);
+	http_set_tls(w->people, w->shared->tls);
 	pthread_mutex_unlock(&w->shared->lock);
 	limits = (struct http_limits){
 		.max_connections = (unsigned)w->config.max_connections / w->shared->worker_count,
@@ -278,7 +280,11 @@ static int listen_on(struct worker *w, const struct worker_sockets *sockets, str
 	}
 	for (unsigned i = 0; i < sockets->people_count; i++) {
 		if (ret == 0)
-			ret = http_listen(w->people, sockets->people[i], NULL, people, err);
+			/* A token is as good as a password: nobody on the wire is to read it. */
+			ret = http_listen(w->people, sockets->people[i],
+					  net_is_loopback(sockets->people[i]) ? NULL
+									      : w->shared->tls,
+					  people, err);
 		else
 			close(sockets->people[i]);
 	}
