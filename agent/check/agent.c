@@ -52,6 +52,18 @@ void agent_event(struct agent *agent, const char *type, const char *name, const 
 	buf_clear(&data);
 }
 
+/* The clock may say 1970 when the state is gone as well: a key set was made not before it says. */
+uint64_t agent_unused_id(const struct agent *agent)
+{
+	int64_t at = agent->now;
+
+	if (agent->trust.keys && agent->trust.keys->at > at)
+		at = agent->trust.keys->at;
+	if (agent->state.contact_at > at)
+		at = agent->state.contact_at;
+	return at > 0 ? (uint64_t)at * 1000 : 1;
+}
+
 int agent_save(struct agent *agent, struct err *err)
 {
 	if (agent->pending.changed && pending_save(&agent->pending, &agent->places, err) < 0)
@@ -154,7 +166,7 @@ static int load_state(struct agent *agent, struct err *err)
 	return places_set_aside(&agent->places, STATE_FILE, STATE_FILE ".damaged", err);
 }
 
-static int load_pending(struct agent *agent, struct err *err)
+static int load_pending(struct agent *agent, bool *out_damaged, struct err *err)
 {
 	char why[sizeof(err->msg)];
 
@@ -169,9 +181,8 @@ static int load_pending(struct agent *agent, struct err *err)
 	log_error("'%s' is damaged and set aside; its events are lost: %s", PENDING_FILE, why);
 	if (places_set_aside(&agent->places, PENDING_FILE, PENDING_FILE ".damaged", err) < 0)
 		return -1;
-	/* At least one; and ids that were used are jumped over: they never come again. */
-	agent->pending.lost = 1;
-	pending_renumber(&agent->pending, (uint64_t)plat_now_ms());
+	agent->pending.lost = 1; /* at least */
+	*out_damaged = true;
 	agent_event(agent, "pending-damaged", "why", why);
 	return 0;
 }
@@ -185,6 +196,8 @@ static int drop_damaged(struct agent *agent, int64_t seq, const char *why, struc
 		  (long long)seq, why);
 	snprintf(number, sizeof(number), "%lld", (long long)seq);
 	agent_event(agent, "spool-damaged", "seq", number);
+	agent->pending.lost++; /* what it held: one event or more, or none */
+	agent->pending.changed = true;
 	if (seq > agent->state.seq_floor)
 		agent->state.seq_floor = seq;
 	agent->state.need_full = true;
@@ -197,7 +210,7 @@ static int check_in_flight(struct agent *agent, int64_t seq, struct err *err)
 {
 	const struct crypto_signer *signer = keystore_current(agent->keys);
 	struct heartbeat heartbeat;
-	struct err bad;
+	struct err bad = {ERR_NONE, ""};
 	struct buf jws;
 	int ret = 0;
 
@@ -205,7 +218,12 @@ static int check_in_flight(struct agent *agent, int64_t seq, struct err *err)
 	if (spool_read(&agent->places, seq, &jws, &bad) < 0 ||
 	    spool_check(buf_text(&jws), jws.len, seq, crypto_signer_key(signer), &heartbeat, &bad) <
 		    0) {
-		ret = drop_damaged(agent, seq, bad.msg, err);
+		/* Out of memory or of files is our own trouble, and passes. */
+		if (bad.code == ERR_NOMEM || bad.code == ERR_FULL)
+			ret = err_set(err, bad.code, "heartbeat %lld: %.200s", (long long)seq,
+				      bad.msg);
+		else
+			ret = drop_damaged(agent, seq, bad.msg, err);
 	} else {
 		if (seq >= agent->pending.for_seq)
 			pending_signed(&agent->pending, &heartbeat);
@@ -215,12 +233,42 @@ static int check_in_flight(struct agent *agent, int64_t seq, struct err *err)
 	return ret;
 }
 
+/* A key takes over once a heartbeat of the key before was acknowledged.  So with the state gone,
+ * what another key signed was acknowledged, and is kept for a collector that was restored. */
+static void skip_former_key(struct agent *agent)
+{
+	const char *kid = crypto_key_kid(crypto_signer_key(keystore_current(agent->keys)));
+	struct state *s = &agent->state;
+	int64_t seq = spool_after(&agent->spool, s->acked_seq), first = s->acked_seq;
+	struct buf text;
+	struct err err;
+	struct jws jws;
+
+	buf_init(&text, JWS_MAX + 1);
+	for (; seq; seq = spool_after(&agent->spool, seq)) {
+		buf_reset(&text);
+		if (spool_read(&agent->places, seq, &text, &err) < 0 ||
+		    jws_split(JWS_HEARTBEAT, buf_text(&text), text.len, &jws, &err) < 0 ||
+		    strcmp(jws.kid, kid) == 0)
+			continue;
+		s->acked_seq = seq;
+		crypto_sha256_b64(buf_text(&text), text.len, s->acked_hash);
+	}
+	buf_clear(&text);
+	if (s->acked_seq > first)
+		log_warn("heartbeats up to %lld are of the key before this one and count as "
+			 "acknowledged",
+			 (long long)s->acked_seq);
+}
+
 static int check_spool(struct agent *agent, struct err *err)
 {
-	int64_t seq = spool_after(&agent->spool, agent->state.acked_seq);
+	int64_t seq;
 
 	if (!keystore_current(agent->keys))
 		return 0;
+	skip_former_key(agent);
+	seq = spool_after(&agent->spool, agent->state.acked_seq);
 	for (; seq; seq = spool_after(&agent->spool, seq))
 		if (check_in_flight(agent, seq, err) < 0)
 			return -1;
@@ -249,6 +297,13 @@ static int begin_volatile(struct agent *agent, struct err *err)
 		return 0;
 	}
 	log_info("started again with volatile = yes: a new chain begins");
+	/* On a disk that keeps what is written, 'volatile = yes' is a mistake that costs these. */
+	if (spool_after(&agent->spool, state->acked_seq)) {
+		log_warn("heartbeats of the boot before that were not delivered go: if this "
+			 "machine's disk keeps what is written, set volatile = no in '%s'",
+			 agent->places.conf);
+		agent->pending.lost++;
+	}
 	if (remove_folder_files(&agent->places, "spool", err) < 0)
 		return -1;
 	spool_clear(&agent->spool);
@@ -259,7 +314,7 @@ static int begin_volatile(struct agent *agent, struct err *err)
 	state->need_full = state->chain_begins = true;
 	memcpy(state->boot, agent->clock.boot, sizeof(state->boot));
 	agent->pending.for_seq = 1;
-	pending_renumber(&agent->pending, (uint64_t)agent->now * 1000);
+	pending_renumber(&agent->pending, agent_unused_id(agent));
 	return agent_save(agent, err);
 }
 
@@ -306,17 +361,21 @@ static int load_identity(struct agent *agent, struct err *err)
 static int load(struct agent *agent, struct err *err)
 {
 	struct places *places = &agent->places;
+	bool damaged = false;
 
 	if (places_has(places, FORGETTING) && forget_files(places, err) < 0)
 		return -1;
 	if (config_read(places, &agent->config, err) < 0 ||
 	    keystore_open(places, &agent->keys, err) < 0 || load_identity(agent, err) < 0 ||
-	    load_pending(agent, err) < 0 || load_state(agent, err) < 0)
+	    load_pending(agent, &damaged, err) < 0 || load_state(agent, err) < 0)
 		return -1;
 	agent_tick(agent);
 	if (spool_open(places, &agent->spool, err) < 0 ||
 	    trust_load(places, agent->identity.device, &agent->state, &agent->trust, err) < 0)
 		return -1;
+	/* Ids that were used are jumped over: they never come again. */
+	if (damaged)
+		pending_renumber(&agent->pending, agent_unused_id(agent));
 	doubt_identity(agent);
 	if (finish_rotation(agent, err) < 0 || check_spool(agent, err) < 0 ||
 	    begin_volatile(agent, err) < 0)

@@ -45,6 +45,9 @@ void agent_tick(struct agent *agent);
 /* An event of our own: "data" as {"name":"value"}; both NULL: {}. */
 void agent_event(struct agent *agent, const char *type, const char *name, const char *value);
 
+/* An event id that was never used, however many were: by the best-known time. */
+uint64_t agent_unused_id(const struct agent *agent);
+
 /* In the order that loses nothing: pending, then state. */
 int agent_save(struct agent *agent, struct err *err);
 

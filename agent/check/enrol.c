@@ -168,7 +168,17 @@ static int begin_chain(struct agent *agent, const struct attempt *attempt,
 		       const struct enrol_answer *answer, struct err *err)
 {
 	struct state *s = &agent->state;
+	uint64_t unsent = 0;
 
+	for (int64_t seq = spool_after(&agent->spool, s->acked_seq); seq;
+	     seq = spool_after(&agent->spool, seq))
+		unsent++;
+	if (unsent) {
+		/* They were of the enrolment before; how many events they held is not known. */
+		log_warn("%llu heartbeats for the collector before were never delivered and go",
+			 (unsigned long long)unsent);
+		agent->pending.lost += unsent;
+	}
 	while (agent->spool.count)
 		if (spool_remove(&agent->spool, &agent->places, agent->spool.seqs[0], err) < 0)
 			return -1;
@@ -203,6 +213,7 @@ static int forget_documents(struct agent *agent, struct err *err)
 static int accept_answer(struct agent *agent, const struct attempt *attempt,
 			 const struct enrol_answer *answer, struct keys **keys, struct err *err)
 {
+	const struct trust_news news = {.policy = answer->policy, .exceptions = answer->exceptions};
 	bool changed, same = same_enrolment(agent, answer);
 	struct identity identity;
 
@@ -215,8 +226,8 @@ static int accept_answer(struct agent *agent, const struct attempt *attempt,
 	if (trust_begin(&agent->trust, &agent->places, answer->keys, *keys, err) < 0)
 		return -1;
 	*keys = NULL; /* the trust's now */
-	if (trust_apply(&agent->trust, &agent->places, &agent->state, answer->device, NULL,
-			answer->policy, answer->exceptions, &changed, err) < 0)
+	if (trust_apply(&agent->trust, &agent->places, &agent->state, answer->device, &news,
+			&changed, err) < 0)
 		return -1;
 	clock_acked(&agent->state.clock, &agent->clock, answer->time);
 	agent_tick(agent);

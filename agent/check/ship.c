@@ -221,7 +221,7 @@ static void take_trunk(struct agent *agent, const struct ack *ack)
 	log_warn("this machine was set back: its chain goes on from heartbeat %lld, not %lld",
 		 (long long)ack->trunk_seq, (long long)s->acked_seq);
 	/* Ids used on the branch that is ahead must not come again with other events. */
-	pending_renumber(&agent->pending, (uint64_t)ack->time * 1000);
+	pending_renumber(&agent->pending, agent_unused_id(agent));
 	snprintf(text, sizeof(text), "%lld to %lld", (long long)s->acked_seq,
 		 (long long)ack->trunk_seq);
 	agent_event(agent, "rewound", "seq", text);
@@ -254,10 +254,18 @@ static int acknowledged(struct agent *agent, const struct ack *ack, const struct
 			struct ship_outcome *out, struct err *err)
 {
 	struct state *s = &agent->state;
+	const struct trust_news news = {
+		.keys = ack->keys,
+		.policy = ack->policy,
+		.exceptions = ack->exceptions,
+		.keys_serial = ack->keys_serial,
+		.policy_serial = ack->policy_serial,
+		.exceptions_serial = ack->exceptions_serial,
+	};
 	bool changed = false, restored;
 
-	if (trust_apply(&agent->trust, &agent->places, s, agent->identity.device, ack->keys,
-			ack->policy, ack->exceptions, &changed, err) < 0)
+	if (trust_apply(&agent->trust, &agent->places, s, agent->identity.device, &news, &changed,
+			err) < 0)
 		return -1;
 	heard(agent, ack, batch->fresh);
 	restored = s->epoch[0] && strcmp(s->epoch, ack->epoch) != 0;
@@ -277,8 +285,8 @@ static int acknowledged(struct agent *agent, const struct ack *ack, const struct
 	if (agent_save(agent, err) < 0)
 		return -1;
 	out->policy_changed |= changed;
-	out->poll_s = ack->poll_s;
 	out->need_inventory |= ack->need_inventory;
+	out->poll_s = ack->poll_s;
 	if (s->rotated_kid[0] && keystore_next(agent->keys) &&
 	    strcmp(crypto_key_kid(crypto_signer_key(keystore_next(agent->keys))), s->rotated_kid) ==
 		    0 &&
@@ -299,8 +307,8 @@ static bool introduce(struct agent *agent, const struct batch *batch)
 	return false;
 }
 
-/* 2: not acknowledged, but there is something to send first.  1: acknowledged.  0: no signed answer,
- * noted in the state.  -1: our own trouble. */
+/* 2: not acknowledged, but there is something to send first.  1: acknowledged.  0: no signed
+ * answer, noted in the state.  -1: our own trouble. */
 static int exchange(struct agent *agent, const struct batch *batch, struct ship_outcome *out,
 		    struct err *err)
 {
@@ -345,8 +353,7 @@ static int exchange(struct agent *agent, const struct batch *batch, struct ship_
 			 why);
 		if (state_save(&agent->state, &agent->places, err) < 0)
 			ret = -1;
-	} else if (ret == 1 &&
-		   acknowledged(agent, ack, batch, out, err) < 0) {
+	} else if (ret == 1 && acknowledged(agent, ack, batch, out, err) < 0) {
 		ret = -1;
 	}
 	ack_free(ack);

@@ -235,25 +235,28 @@ static int judge(int result, struct state *state, const char *what, int64_t seri
 }
 
 int trust_apply(struct trust *trust, struct places *places, struct state *state, const char *device,
-		const char *keys, const char *policy, const char *exceptions, bool *out_changed,
-		struct err *err)
+		const struct trust_news *news, bool *out_changed, struct err *err)
 {
-	int64_t serial = 0;
+	int64_t serial;
 	int result;
 
-	if (keys) {
-		result = apply_keys(trust, places, keys, err);
-		if (judge(result, state, "keys", 0, NULL, err) < 0)
+	/* A refusal reported with another serial than the collector's would bring the same document
+	 * with each acknowledgement. */
+	if (news->keys) {
+		result = apply_keys(trust, places, news->keys, err);
+		if (judge(result, state, "keys", news->keys_serial, NULL, err) < 0)
 			return -1;
 	}
-	if (policy) {
-		result = apply_policy(trust, places, state, policy, &serial, err);
+	if (news->policy) {
+		serial = news->policy_serial;
+		result = apply_policy(trust, places, state, news->policy, &serial, err);
 		if (judge(result, state, "policy", serial, out_changed, err) < 0)
 			return -1;
 	}
-	if (exceptions) {
-		serial = 0;
-		result = apply_exceptions(trust, places, state, device, exceptions, &serial, err);
+	if (news->exceptions) {
+		serial = news->exceptions_serial;
+		result = apply_exceptions(trust, places, state, device, news->exceptions, &serial,
+					  err);
 		if (judge(result, state, "exceptions", serial, out_changed, err) < 0)
 			return -1;
 	}

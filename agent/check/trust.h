@@ -34,12 +34,18 @@ int trust_load(struct places *places, const char *device, struct state *state, s
 	       struct err *err);
 void trust_clear(struct trust *trust);
 
-/* Whatever came with an acknowledgement, in the order keys, policy, exceptions; NULL: did not come.
+/* What came from the collector: JWS texts, NULL: did not come.  The serials are those that its
+ * signed answer gave as current, for what is refused before its own can be read; 0: not said. */
+struct trust_news {
+	const char *keys, *policy, *exceptions;
+	int64_t keys_serial, policy_serial, exceptions_serial;
+};
+
+/* Takes it in the order keys, policy, exceptions.
  * What is refused is noted in 'state' and stays out.  '*out_changed': policy or exceptions are
  * others now.  -1: could not be kept (the disk). */
 int trust_apply(struct trust *trust, struct places *places, struct state *state, const char *device,
-		const char *keys, const char *policy, const char *exceptions, bool *out_changed,
-		struct err *err);
+		const struct trust_news *news, bool *out_changed, struct err *err);
 
 /* The key set of an enrolment, already checked against the code. */
 int trust_begin(struct trust *trust, struct places *places, const char *keys_jws, struct keys *keys,

@@ -342,10 +342,13 @@ out:
 
 /* --- the uplink --- */
 
+#define CONNECT_PATIENCE_S 10
+
 /* 1 connected, 0 there is no such socket or nobody listens, -1 an error. */
 static int connect_socket(const char *path, int *out, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
 	int fd, ret = 1;
 
 	if (!path)
@@ -356,11 +359,18 @@ static int connect_socket(const char *path, int *out, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(err, errno, "make a socket");
-	/* Blocking: a full queue is waited for.  The listener is systemd, which accepts. */
+	/* A full queue is waited for, though not for ever: the listener is systemd, which accepts.
+	 */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		ret = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR
-			      ? 0
-			      : err_errno(err, errno, "connect '%s'", path);
+		if (errno == EAGAIN || errno == EINPROGRESS)
+			ret = err_set(err, ERR_TIMEOUT,
+				      "connect '%s': nobody took the connection in %d s", path,
+				      CONNECT_PATIENCE_S);
+		else
+			ret = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR
+				      ? 0
+				      : err_errno(err, errno, "connect '%s'", path);
 		close(fd);
 		return ret;
 	}

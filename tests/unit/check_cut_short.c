@@ -788,6 +788,82 @@ static void says_that_its_key_is_damaged_and_takes_another_code(void **state)
 	fake_reset();
 }
 
+static unsigned kept_files(void)
+{
+	unsigned count = 0;
+	char path[80];
+
+	for (int seq = 1; seq < 40; seq++) {
+		snprintf(path, sizeof(path), "/var/lib/caretaker/spool/%d.jws", seq);
+		count += fake_file_text(path) != NULL;
+	}
+	return count;
+}
+
+static void keeps_what_a_former_key_signed_when_its_state_is_lost(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	live_quietly(6); /* a key was rotated */
+	assert_works(process(check_and_ship, &err));
+	before = kept_files();
+	fake_file_put("/var/lib/caretaker/state.json", "{");
+	assert_works(process(check_and_ship, &err));
+	assert_works(process(check_and_ship, &err));
+	assert_null(fake_file_text("/var/lib/caretaker/spool/damaged"));
+	assert_true(kept_files() > before);
+	check_invariants();
+	collector_end();
+	fake_reset();
+}
+
+static void takes_no_heartbeat_for_damaged_that_it_has_no_memory_to_read(void **state)
+{
+	static const char path[] = "/var/lib/caretaker/spool/3.jws";
+	struct err bad = {ERR_NONE, ""};
+
+	(void)state;
+	live_quietly(3);
+	plug();
+	collector.lose_answer = true;
+	assert_works(process(check_and_ship, &err));
+	collector.lose_answer = false;
+	assert_non_null(fake_file_text(path));
+	fake_fail_read(path, ERR_NOMEM);
+	assert_int_equal(process(check_and_ship, &bad), -1);
+	assert_int_equal(bad.code, ERR_NOMEM);
+	assert_null(fake_file_text("/var/lib/caretaker/spool/damaged"));
+	fake_fail_read(path, ERR_NONE);
+	assert_works(process(check_and_ship, &err));
+	check_invariants();
+	collector_end();
+	fake_reset();
+}
+
+static uint64_t next_event_id;
+
+static int tell_next_id(struct agent *agent, struct err *err)
+{
+	(void)err;
+	next_event_id = agent->pending.next_id;
+	return 0;
+}
+
+static void gives_no_event_id_twice_when_the_clock_says_1970_and_pending_is_lost(void **state)
+{
+	(void)state;
+	live_quietly(3);
+	assert_works(process(tell_next_id, &err));
+	fake_boot();
+	fake_set_now(1000);
+	fake_file_put("/var/lib/caretaker/pending.json", "{");
+	assert_works(process(tell_next_id, &err));
+	assert_true(next_event_id > (uint64_t)FAKE_NOW * 1000);
+	collector_end();
+	fake_reset();
+}
+
 static void takes_back_a_refused_heartbeats_events_once_and_whole(void **state)
 {
 	char data[] = "{}";
@@ -870,6 +946,10 @@ int main(void)
 		cmocka_unit_test(takes_no_earlier_time_from_an_acknowledgement_sent_again),
 		cmocka_unit_test(keeps_a_heartbeat_whose_bytes_were_changed_on_the_way),
 		cmocka_unit_test(says_that_its_key_is_damaged_and_takes_another_code),
+		cmocka_unit_test(takes_no_heartbeat_for_damaged_that_it_has_no_memory_to_read),
+		cmocka_unit_test(keeps_what_a_former_key_signed_when_its_state_is_lost),
+		cmocka_unit_test(
+			gives_no_event_id_twice_when_the_clock_says_1970_and_pending_is_lost),
 		cmocka_unit_test(takes_back_a_refused_heartbeats_events_once_and_whole),
 		cmocka_unit_test(honours_no_exceptions_from_the_future),
 		cmocka_unit_test(honours_exceptions_of_one_thing_as_far_as_the_policy_goes),
