@@ -1,41 +1,61 @@
-"""Fresh Debian roots for tests: made once by mmdebstrap, kept in the cache under a hash of their
-recipe, copied for each use.  Commands run in mount and process namespaces of their own, so nothing
-is mounted, started or left on the machine that tests.
+"""Fresh Debian roots for tests: made once by mmdebstrap from this machine's own package sources, kept
+in the user's cache under a hash of their recipe, and never written to.  Each test gets a layer of its
+own over one, or a copy where no overlay can be mounted (in a container on an overlay).  Commands run
+in mount and process namespaces of their own: nothing is mounted, started or left on this machine.
 SPDX-License-Identifier: Apache-2.0"""
-import fcntl, hashlib, os, pathlib, shutil, subprocess, tempfile
+import fcntl
+import gzip
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
 
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "caretaker"
-SUITE = "bookworm"
-
-
-def _sources():
-    """The archive that this machine itself is set up with."""
-    for path in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"):
-        if os.path.exists(path):
-            return path
-    raise RuntimeError("no apt sources on this machine: cannot make a Debian root")
-
-
-def _recipe(packages, variant):
-    return ["mmdebstrap", "--quiet", f"--variant={variant}", "--mode=root",
-            "--aptopt=Apt::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
-            "--include=" + ",".join(sorted(packages))] if packages else \
-           ["mmdebstrap", "--quiet", f"--variant={variant}", "--mode=root"]
+SUITE = 'bookworm'
+PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+MOUNTS = {
+    'proc': 'mount -t proc proc "$root/proc"',
+    'sys': 'mount -t sysfs sysfs "$root/sys"',
+    'dev': 'mount --rbind /dev "$root/dev"',
+    'run': 'mount -t tmpfs tmpfs "$root/run"',
+}
 
 
-def base(packages=(), variant="minbase"):
-    """The path of a ready root that must not be changed; made when it is not in the cache."""
-    recipe = _recipe(packages, variant)
-    key = hashlib.sha256("\0".join([*recipe, SUITE, "1"]).encode()).hexdigest()[:16]
-    root = CACHE / f"debroot-{key}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f"debroot-{key}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def sources():
+    """The files in which this machine names its Debian archive."""
+    found = [pathlib.Path('/etc/apt/sources.list'),
+             pathlib.Path('/etc/apt/sources.list.d/debian.sources')]
+    found = [p for p in found if p.is_file() and 'debian' in p.read_text()]
+    assert found, 'no Debian package source is set up in /etc/apt: cannot make a Debian root'
+    return found
+
+
+def cache():
+    folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
+    folder = folder / 'caretaker'
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def base(packages=(), variant='minbase', lists=False):
+    """The path of a ready root, which must not be changed; made when it is not in the cache.
+    'lists': apt's lists of packages stay in it."""
+    recipe = ['mmdebstrap', '--quiet', f'--variant={variant}', '--mode=root',
+              '--aptopt=Apt::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"']
+    if lists:
+        recipe.append('--skip=cleanup/apt/lists')
+    if packages:
+        recipe.append('--include=' + ','.join(sorted(packages)))
+    key = hashlib.sha256('\0'.join([*recipe, SUITE, *(p.read_text() for p in sources())]).encode())
+    root = cache() / f'debroot-{key.hexdigest()[:16]}'
+    with open(root.with_suffix('.lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # two test runs make it once
         if not root.exists():
-            making = CACHE / f"debroot-{key}.new"
+            making = root.with_suffix('.new')
             shutil.rmtree(making, ignore_errors=True)
             try:
-                subprocess.run([*recipe, SUITE, str(making), _sources()], check=True,
+                subprocess.run([*recipe, SUITE, making, *sources()], check=True, timeout=900,
                                stdin=subprocess.DEVNULL)
             except BaseException:
                 shutil.rmtree(making, ignore_errors=True)
@@ -44,46 +64,128 @@ def base(packages=(), variant="minbase"):
     return root
 
 
-class Root:
-    """A copy of a base root, with a shell of its own; a context manager that removes it."""
+def overlay(lower, folder):
+    return (f'mount -t overlay overlay -o lowerdir={lower},upperdir={folder}/layer,'
+            f'workdir={folder}/work {folder}/root')
 
-    def __init__(self, packages=(), variant="minbase"):
-        self.base = base(packages, variant)
+
+class Root:
+    """A root to write in; a context manager that removes it.  'mounts': what of MOUNTS a command
+    finds there; a test that puts its own files into /sys leaves that one out."""
+
+    def __init__(self, packages=(), variant='minbase', lists=False, mounts=tuple(MOUNTS)):
+        self.base = base(packages, variant, lists)
+        self.mounts = mounts
 
     def __enter__(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="caretaker-root-"))
-        self.path = self.dir / "root"
-        subprocess.run(["cp", "-a", "--reflink=auto", str(self.base), str(self.path)], check=True)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='caretaker-root-'))
+        for name in ('layer', 'work', 'root'):
+            (self.folder / name).mkdir()
+        tried = subprocess.run(['unshare', '--mount', 'sh', '-c', overlay(self.base, self.folder)],
+                               capture_output=True)
+        self.layered = not tried.returncode and not os.environ.get('CARETAKER_NO_OVERLAY')
+        if not self.layered:
+            (self.folder / 'root').rmdir()
+            subprocess.run(['cp', '-a', '--reflink=auto', self.base, self.folder / 'root'],
+                           check=True)
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(self, *argv, check=True, env=None, timeout=300, network=False):
+    def run(self, *command, check=True, env=None, timeout=300, network=False):
         """Runs a command inside; without 'network' it has no way out.  Returns the finished process
         with its output as text."""
-        script = ('mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && '
-                  'mount -t sysfs sysfs "$0/sys" && mount -t tmpfs tmpfs "$0/run" && '
-                  'exec chroot "$0" "$@"')
-        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        script = 'set -e; root=$0/root; '
+        if self.layered:
+            script += overlay(self.base, self.folder) + '; '
+        script += ''.join(MOUNTS[name] + '; ' for name in self.mounts) + 'exec chroot "$root" "$@"'
+        unshare = ['unshare', '--mount', '--pid', '--ipc', '--fork', '--kill-child']
         if not network:
-            command.append("--net")
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
-                       "DEBIAN_FRONTEND": "noninteractive", **(env or {})}
-        done = subprocess.run([*command, "sh", "-c", script, str(self.path), *map(str, argv)], text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=environment, timeout=timeout)
-        if check and done.returncode:
-            raise AssertionError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}")
+            unshare.append('--net')
+        done = subprocess.run([*unshare, 'sh', '-c', script, self.folder, *map(str, command)],
+                              capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL,
+                              env={'PATH': PATH, 'HOME': '/root', 'LC_ALL': 'C.UTF-8',
+                                   'DEBIAN_FRONTEND': 'noninteractive', **(env or {})})
+        assert not check or done.returncode == 0, \
+            f'{" ".join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}'
         return done
 
+    def path(self, inside):
+        """Where a file is to be written, or lies once it was written or installed in this root."""
+        return self.folder / ('layer' if self.layered else 'root') / str(inside).lstrip('/')
+
+    def write(self, inside, text, mode=0o644):
+        path = self.path(inside)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+        return path
+
     def put(self, source, inside):
-        target = self.path / inside.lstrip("/")
+        target = self.path(inside)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
 
     def exists(self, inside):
-        return os.path.lexists(self.path / inside.lstrip("/"))
+        """Also of what the base holds, and not of what was removed."""
+        return self.run('sh', '-c', '[ -e "$0" ] || [ -L "$0" ]', inside,
+                        check=False).returncode == 0
 
-    def read(self, inside):
-        return (self.path / inside.lstrip("/")).read_text()
+    def add_program(self, program, folder='/facts'):
+        """Puts a program of ours in, with the libraries that it was linked against."""
+        where = self.path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program, where / program.name)
+        for line in subprocess.run(['ldd', program], capture_output=True, text=True,
+                                   check=True).stdout.splitlines():
+            words = line.split()
+            library = words[2] if '=>' in words else words[0]
+            if library.startswith('/'):
+                shutil.copy(library, where / pathlib.Path(library).name)
+
+    def program(self, name, *args, folder='/facts', **kwargs):
+        loader = next(p.name for p in self.path(folder).iterdir() if p.name.startswith('ld-'))
+        return self.run(f'{folder}/{loader}', '--library-path', folder, f'{folder}/{name}', *args,
+                        **kwargs)
+
+
+def make_deb(folder, name, version, changelog_date=None, files=None):
+    """A package with a changelog, as a maintainer would make it; returns its file.  'files': texts
+    by their paths, beside the documentation."""
+    tree = folder / f'{name}-{version}'
+    doc = tree / 'usr/share/doc' / name
+    doc.mkdir(parents=True)
+    (tree / 'DEBIAN').mkdir()
+    (tree / 'DEBIAN/control').write_text(
+        f'Package: {name}\nVersion: {version}\nArchitecture: all\nSection: misc\n'
+        f'Maintainer: Caretaker tests <tests@school.example>\nDescription: made by a test\n')
+    (doc / 'copyright').write_text(
+        'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n'
+        'Files: *\nCopyright: a school\nLicense: MIT\n')
+    if changelog_date:
+        text = (f'{name} ({version}) stable-security; urgency=high\n\n  * Fix a hole.\n\n'
+                f' -- Caretaker tests <tests@school.example>  {changelog_date}\n')
+        (doc / 'changelog.Debian.gz').write_bytes(gzip.compress(text.encode()))
+    for inside, text in (files or {}).items():
+        (tree / inside.lstrip('/')).parent.mkdir(parents=True, exist_ok=True)
+        (tree / inside.lstrip('/')).write_text(text)
+    deb = folder / f'{name}_{version}_all.deb'
+    subprocess.run(['dpkg-deb', '--root-owner-group', '-b', tree, deb], check=True,
+                   capture_output=True)
+    shutil.rmtree(tree)
+    return deb
+
+
+def make_archive(folder, label='Debian-Security', suite='stable-security'):
+    """An apt archive of the packages that lie in 'folder'."""
+    packages = subprocess.run(['apt-ftparchive', 'packages', '.'], cwd=folder, check=True,
+                              capture_output=True, text=True).stdout
+    (folder / 'Packages').write_text(packages)
+    (folder / 'Release').unlink(missing_ok=True)
+    release = subprocess.run(['apt-ftparchive', '-o', 'APT::FTPArchive::Release::Origin=Debian',
+                              '-o', f'APT::FTPArchive::Release::Label={label}',
+                              '-o', f'APT::FTPArchive::Release::Suite={suite}', 'release', '.'],
+                             cwd=folder, check=True, capture_output=True, text=True).stdout
+    (folder / 'Release').write_text(release)

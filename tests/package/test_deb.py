@@ -81,10 +81,10 @@ def test_every_program_says_what_it_is_for(debs, root):
 
 def test_an_upgrade_keeps_key_state_and_what_a_technician_changed(debs, root):
     install(root, debs, "caretaker")
-    state = root.path / "var/lib/caretaker"
+    state = root.path("/var/lib/caretaker")
     state.mkdir(mode=0o700, exist_ok=True)
     (state / "device.key").write_text("a key")
-    conf = root.path / "etc/caretaker/caretakerd.ini"
+    conf = root.path("/etc/caretaker/caretakerd.ini")
     changed = conf.read_text() + "\n# changed by the technician\n"
     conf.write_text(changed)
     root.run("apt-get", "install", "-q", "-y", "--reinstall", "-o", "Dpkg::Options::=--force-confold",
@@ -96,7 +96,7 @@ def test_an_upgrade_keeps_key_state_and_what_a_technician_changed(debs, root):
 def test_removing_keeps_the_key_and_purging_takes_it(debs, root):
     install(root, debs, "caretaker", "caretaker-collector")
     for place in ("caretaker", "caretaker-collector"):
-        folder = root.path / "var/lib" / place
+        folder = root.path("/var/lib") / place
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "some.key").write_text("a key")
     root.run("apt-get", "remove", "-q", "-y", "caretaker", "caretaker-collector")

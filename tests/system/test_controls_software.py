@@ -29,17 +29,15 @@ def parsed(done):
     return {said['id']: said for said in map(json.loads, done.stdout.splitlines())}
 
 
-@pytest.fixture(scope='session')
-def lower():
-    return debroot.cached_root()
+PACKAGES = ['unattended-upgrades', 'cron', 'distro-info-data', 'ca-certificates']
 
 
 @pytest.fixture
-def root(lower, tmp_path, build):
-    system = debroot.Root(lower, tmp_path)
-    system.add_program(build / 'facts')
-    system.path('/state').mkdir()
-    return system
+def root(build):
+    with debroot.Root(PACKAGES, lists=True, mounts=['proc']) as system:
+        system.add_program(build / 'facts')
+        system.path('/state').mkdir()
+        yield system
 
 
 def check(system, *controls, policy='', now=None):
@@ -48,6 +46,39 @@ def check(system, *controls, policy='', now=None):
     at = ['--now', str(int(now))] if now else []
     return parsed(system.program('facts', '--policy', '/policy.ini', '--state', '/state', *at,
                                  *controls))
+
+
+# --- our own files ---
+
+def test_our_files_are_as_dpkg_has_them_also_after_an_upgrade(root, tmp_path, build):
+    # Where an installed program lies; elsewhere it is a build tree's and no file is watched.
+    folder = '/usr/libexec/caretaker'
+    root.add_program(build / 'facts', folder)
+    tamper = lambda: parsed(root.program(  # noqa: E731
+        'facts', '--state', '/state', 'tamper', folder=folder))['tamper']
+    assert tamper()['evidence']['files_by'] == 'first seen'
+    for version in '1.0', '1.1':
+        files = {'/usr/bin/caretaker': version, '/usr/sbin/caretakerd': 'd' + version,
+                 '/usr/share/doc/caretaker/x': 'x'}
+        deb = debroot.make_deb(tmp_path, 'caretaker', version, files=files)
+        shutil.copy(deb, root.path('/our.deb'))
+        root.run('dpkg', '-i', '/our.deb')
+        said = tamper()
+        assert (said['verdict'], said['events']) == ('pass', []), said
+        assert said['evidence']['files_by'] == 'package manager'
+    root.write('/usr/sbin/caretakerd', 'evil')
+    root.path('/usr/share/doc/caretaker/x').unlink()
+    said = tamper()
+    assert (said['verdict'], said['why']) == ('fail', 'file-changed'), said
+    assert said['evidence']['changed'] == ['caretakerd'], said
+    root.run('dpkg', '-i', '/our.deb')
+    assert tamper()['verdict'] == 'pass'
+
+
+def test_programs_of_a_build_tree_are_not_watched_and_that_is_said(root):
+    said = check(root, 'tamper')['tamper']
+    assert said['verdict'] == 'pass'
+    assert said['evidence']['files_by'].startswith('nothing: Caretaker runs from where')
 
 
 # --- updates ---
