@@ -180,6 +180,15 @@ static void print_line(const char *label, const char *text)
 	printf("\n");
 }
 
+/* A date alone is what people plan with. */
+static void print_day(const char *label, const char *time)
+{
+	char day[11];
+
+	snprintf(day, sizeof(day), "%.10s", time);
+	print_line(label, day);
+}
+
 /* 0 compliant, 1 not, 2 cannot tell: as this control stands. */
 static int print_finding(const struct json *control)
 {
@@ -187,15 +196,15 @@ static int print_finding(const struct json *control)
 	char when[11];
 
 	printf("\nNow: ");
-	cli_print_clean(verdict);
+	cli_print_clean(strcmp(verdict, "not-applicable") == 0 ? "not applicable" : verdict);
 	snprintf(when, sizeof(when), "%.10s", member(control, "since"));
 	if (when[0])
 		printf(", since %s", when);
 	printf("\n");
 	print_line("  ", member(control, "wrong"));
 	print_line("  To do: ", member(control, "todo"));
-	print_line("  Due: ", member(control, "due_at"));
-	print_line("  Allowed until: ", member(control, "until"));
+	print_day("  Due: ", member(control, "due_at"));
+	print_day("  Allowed until: ", member(control, "until"));
 	if (strcmp(verdict, "fail") == 0)
 		return CLI_NOT;
 	return strcmp(verdict, "unknown") == 0 ? CLI_CANNOT_TELL : CLI_COMPLIANT;

@@ -288,7 +288,7 @@ static void judge_reboot(const struct control_input *input, struct jsonw *w,
 	since = reboot.since && memory_believes(input->memory, reboot.since)
 			? reboot.since
 			: memory_first_seen(input->memory, "updates/reboot-since");
-	jsonw_string(w, "reboot_why", reboot.why);
+	jsonw_string(w, "reboot_why", *reboot.why ? reboot.why : "the system asks for it");
 	jsonw_time(w, "reboot_since", since);
 	if (since + max_s < input->now)
 		say_late(result, since + max_s, "reboot-pending");

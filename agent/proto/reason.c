@@ -14,7 +14,7 @@
 
 #define VALUE_MAX 160 /* bytes of foreign text that one {member} may add */
 #define LIST_SHOWN 5  /* names of a list; the others are counted */
-#define MEMBER_MAX 40 /* a {member}'s longest name */
+#define MEMBER_MAX 64 /* what a {member} holds at most */
 #define MISSING "(not known)"
 
 static const struct reason *const tables[CONTROL_COUNT] = {
@@ -44,7 +44,7 @@ const struct reason reason_any[] = {
 	{"ok", "This is as the policy asks.", "Nothing to do."},
 	{"off", "The policy leaves this out.", "Nothing to do."},
 	{"cannot-tell", "This machine could not find out: {message}.",
-	 "Put right what the message names, then run 'caretaker check'."},
+	 "Put that right, then run 'caretaker check'."},
 	{"not-supported", "Caretaker cannot see this on this kind of system.",
 	 "Check it by hand, or leave it out of the policy for these machines."},
 	{"excepted", "An exception allows this until {until:date}.",
@@ -185,12 +185,30 @@ static void add_date(struct buf *out, const struct json *value)
 		buf_addf(out, "%d %s %d", day, months[(month + 11) % 12], year);
 }
 
+/* "fix is|fixes are": the first for one, else the second. */
+static void add_plural(struct buf *out, const struct json *value, const char *words)
+{
+	const char *many = strchr(words, '|');
+	double number = -1;
+
+	if (value && json_is_array(value))
+		number = (double)count_of(value);
+	else if (value)
+		(void)json_number(value, &number);
+	if (number == 1)
+		buf_add(out, words, (size_t)(many - words));
+	else
+		buf_adds(out, many + 1);
+}
+
 static void add_member(struct buf *out, const struct json *evidence, const char *name,
 		       const char *format)
 {
 	const struct json *value = evidence ? json_get(evidence, name) : NULL;
 
-	if (!value)
+	if (strchr(format, '|'))
+		add_plural(out, value, format);
+	else if (!value)
 		buf_adds(out, MISSING);
 	else if (strcmp(format, "duration") == 0)
 		add_duration(out, value);

@@ -9,7 +9,8 @@ const struct reason reason_removable_storage[] = {
 	 "Take it away, or approve it at the collector."},
 	{"not-encrypted", "Storage without encryption was used: {devices}.",
 	 "Give its owner an encrypted stick."},
-	{"would-refuse", "{count} connections of storage would have been refused.",
+	{"would-refuse",
+	 "{count} {count:connection|connections} of storage would have been refused.",
 	 "Look at who needs them before you set this control to enforce."},
 	{NULL, NULL, NULL},
 };
@@ -57,7 +58,7 @@ const struct reason reason_configuration[] = {
 };
 
 const struct reason reason_services[] = {
-	{"listening", "Programs listen on the network that the policy does not allow: {extra}.",
+	{"listening", "Programs listen on ports that the policy does not allow: {extra}.",
 	 "Stop and disable each service, or allow its port in the policy."},
 	{NULL, NULL, NULL},
 };

@@ -31,7 +31,9 @@ const struct reason reason_screen_lock[] = {
 const struct reason reason_end_of_day[] = {
 	{"left-on", "The machine was still on at {at} after the end of the working day.",
 	 "Ask its users to shut it down, or allow the policy to remind them."},
-	{"logged-on", "{sessions:count} sessions were still open after the end of the working day.",
+	{"logged-on",
+	 "{sessions:count} {sessions:session was|sessions were} still open after the end of the "
+	 "working day.",
 	 "Ask people to log off when they leave."},
 	{NULL, NULL, NULL},
 };
@@ -61,11 +63,13 @@ const struct reason reason_password_policy[] = {
 	{"too-short",
 	 "Passwords may be as short as {min_length} characters; the policy asks for "
 	 "{min_length_wanted}.",
-	 "Set minlen = {min_length_wanted} in /etc/security/pwquality.conf."},
+	 "Set minlen = {min_length_wanted} in /etc/security/pwquality.conf (package "
+	 "libpam-pwquality)."},
 	{"no-quality-check", "New passwords are not checked for strength.",
 	 "Install libpam-pwquality and switch it on with 'pam-auth-update'."},
 	{"no-mix", "Passwords need no mix of {classes_missing}.",
-	 "Set the credits (ucredit, lcredit, dcredit, ocredit) in /etc/security/pwquality.conf."},
+	 "Set the credits (ucredit, lcredit, dcredit, ocredit) in /etc/security/pwquality.conf "
+	 "(package libpam-pwquality)."},
 	{"too-old", "Passwords past the age that the policy allows: {old_accounts}.",
 	 "Ask them to change it, or force it with 'chage -d 0 ACCOUNT'."},
 	{"no-expiry",
@@ -95,7 +99,7 @@ const struct reason reason_password_policy[] = {
 
 const struct reason reason_hours[] = {
 	{"outside-hours",
-	 "The machine was used outside school hours {times} times, last on "
+	 "The machine was used outside school hours {times} {times:time|times}, last on "
 	 "{last:date}.",
 	 "Find out who used it; a pupils' machine is used only while staff supervise."},
 	{NULL, NULL, NULL},

@@ -3,7 +3,8 @@
  * To add one: a row in the control's table.  'wrong' says what was found in one sentence, 'todo'
  * what a technician does about it.  {member} takes the evidence's member of that name: text and
  * numbers as they are, a list joined by commas (of objects: their "name"); {member:duration}
- * seconds as "3 days", {member:date} a time as "3 May 2026", {member:count} how many a list has.
+ * seconds as "3 days", {member:date} a time as "3 May 2026", {member:count} how many a list has,
+ * {member:fix is|fixes are} the first words for one, else the second.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_PROTO_REASON_TABLES_H
 #define CARETAKER_PROTO_REASON_TABLES_H

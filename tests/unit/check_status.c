@@ -23,7 +23,9 @@ static void numbers_are_told_to_everyone(void **state)
 	assert_string_equal(says(CONTROL_PASSWORD_POLICY, "too-short",
 				 "{\"min_length\":6,\"min_length_wanted\":12}"),
 			    "Passwords may be as short as 6 characters; the policy asks for 12.");
-	assert_string_equal(buf_text(&todo), "Set minlen = 12 in /etc/security/pwquality.conf.");
+	assert_string_equal(buf_text(&todo),
+			    "Set minlen = 12 in /etc/security/pwquality.conf (package "
+			    "libpam-pwquality).");
 	assert_string_equal(says(CONTROL_PASSWORD_POLICY, "no-mix",
 				 "{\"classes_missing\":[\"digits\",\"upper case\"]}"),
 			    "Passwords need no mix of digits and upper case.");

@@ -149,6 +149,29 @@ static void finds_the_sentences_of_a_token(void **state)
 	buf_clear(&out);
 }
 
+static void one_is_said_otherwise_than_many(void **state)
+{
+	static const struct {
+		const char *evidence, *want;
+	} cases[] = {
+		{"{\"n\":1}", "1 fix is overdue."},       {"{\"n\":0}", "0 fixes are overdue."},
+		{"{\"n\":12}", "12 fixes are overdue."},  {"{\"n\":[\"a\"]}", "a fix is overdue."},
+		{"{}", "(not known) fixes are overdue."},
+	};
+	struct buf out;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct json *evidence = parse(cases[i].evidence);
+
+		buf_init(&out, 0);
+		reason_expand("{n} {n:fix is|fixes are} overdue.", evidence, &out);
+		assert_string_equal(buf_text(&out), cases[i].want);
+		buf_clear(&out);
+		json_free(evidence);
+	}
+}
+
 static void shows_a_newer_agents_token_itself(void **state)
 {
 	struct buf out;
@@ -166,6 +189,14 @@ static void shows_a_newer_agents_token_itself(void **state)
 	buf_clear(&out);
 }
 
+/* ":fix is|fixes are}" */
+static bool is_plural(const char *format)
+{
+	size_t len = strcspn(format, "}");
+
+	return *format == ':' && memchr(format, '|', len) && len < 48;
+}
+
 static void check_sentence(const char *control, const char *token, const char *text)
 {
 	size_t len = strlen(text);
@@ -180,7 +211,8 @@ static void check_sentence(const char *control, const char *token, const char *t
 			const char *end = p + 1 + name;
 
 			if (name == 0 || name > 30 ||
-			    (*end != '}' && strncmp(end, ":duration}", 10) != 0 &&
+			    (*end != '}' && !is_plural(end) &&
+			     strncmp(end, ":duration}", 10) != 0 &&
 			     strncmp(end, ":date}", 6) != 0 && strncmp(end, ":count}", 7) != 0))
 				fail_msg("%s %s: '%s': bad member", control, token, text);
 		}
@@ -217,6 +249,7 @@ int main(void)
 		cmocka_unit_test(fills_sentences_from_the_evidence),
 		cmocka_unit_test(finds_the_sentences_of_a_token),
 		cmocka_unit_test(survives_evidence_that_is_foreign),
+		cmocka_unit_test(one_is_said_otherwise_than_many),
 		cmocka_unit_test(shows_a_newer_agents_token_itself),
 		cmocka_unit_test(has_two_sentences_for_every_token),
 	};

@@ -135,6 +135,24 @@ static void the_archives_date_helps_a_clock_that_is_behind(void **state)
 	assert_int_equal(said.due_at, NOW + 13 * DAY);
 }
 
+static void one_fix_is_no_plural_and_a_restart_has_its_reason(void **state)
+{
+	(void)state;
+	good_machine();
+	add_fix("curl", true, PLAT_HIGH, NOW - 15 * DAY);
+	(void)at(NOW);
+	assert_string_equal(said.wrong, "1 security fix is overdue: curl.");
+	good_machine();
+	add_fix("curl", true, PLAT_HIGH, NOW - 10 * DAY);
+	(void)at(NOW);
+	assert_string_equal(said.wrong, "1 security fix waits, due by 26 November 2026: curl.");
+	good_machine();
+	fake_software.reboot.facts.pending = PLAT_YES;
+	(void)at(NOW);
+	assert_string_equal(said.wrong, "A restart has been needed since 22 November 2026: the "
+					"system asks for it.");
+}
+
 static void a_restart_asked_for_in_1970_is_due_from_when_that_is_seen(void **state)
 {
 	(void)state;
@@ -310,6 +328,7 @@ int main(void)
 		cmocka_unit_test(an_undated_fix_counts_from_when_it_was_first_seen_here),
 		cmocka_unit_test(a_first_look_by_a_wrong_clock_counts_from_when_it_is_right),
 		cmocka_unit_test(the_archives_date_helps_a_clock_that_is_behind),
+		cmocka_unit_test(one_fix_is_no_plural_and_a_restart_has_its_reason),
 		cmocka_unit_test(a_restart_asked_for_in_1970_is_due_from_when_that_is_seen),
 		cmocka_unit_test(the_archives_date_counts_when_the_list_before_was_a_recent_one),
 		cmocka_unit_test(lower_ratings_have_their_own_limit_and_unrated_counts_as_high),
