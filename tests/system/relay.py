@@ -190,6 +190,9 @@ class Relay(http.server.ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         pass    # a collector that was killed under us; the device sees a closed connection
 
+    def passed(self, path):
+        return [passage for passage in self.passages if passage.path == path]
+
     def close(self):
         self.shutdown()
         self.server_close()

@@ -208,7 +208,7 @@ def test_a_changed_byte_of_an_acknowledgement_is_refused_by_the_device(site, col
 def test_an_old_acknowledgement_said_again_acknowledges_nothing(site, collector, proxy, enrolled):
     pc = enrolled
     pc.beat()
-    old = proxy.passages[-1].answer
+    old = proxy.passed('/v1/heartbeats')[-1].answer
     proxy.on_request = lambda passage: old        # what it says does not matter: it goes nowhere
     proxy.on_answer = lambda passage: setattr(passage, 'status', 200) or setattr(
         passage, 'type', 'application/jose') or old
@@ -331,7 +331,8 @@ def test_a_proxy_named_by_the_environment_is_used(site, collector, proxy):
     pc = site.machine()
     pc.env['https_proxy'] = f'http://127.0.0.1:{proxy.port}'
     enrol(pc, collector).beat()
-    assert len(proxy.connects) == 2 and len(collector.chain(pc.uuid)) == 1
+    assert len(proxy.connects) >= 2      # the enrolment, the heartbeat
+    assert len(collector.chain(pc.uuid)) == 1
 
 
 def test_a_proxy_that_does_not_let_us_through_is_said(site, collector, proxy):
