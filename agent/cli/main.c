@@ -20,6 +20,7 @@ static const struct option_def lint_options[] = {
 
 static const struct option_def verify_options[] = {
 	{"key", 0, "FILE", "the device's public key: PEM or JWK"},
+	{"ca", 0, "FILE", "the collector's key sets, for a chain exported as evidence"},
 	{"json", 0, NULL, "print JSON"},
 	{NULL, 0, NULL, NULL},
 };

@@ -9,6 +9,8 @@
 #include "agent/base/options.h"
 #include "agent/base/text.h"
 #include "agent/proto/chain.h"
+#include "agent/proto/device_keys.h"
+#include "agent/proto/jws.h"
 #include "platform/os.h"
 
 #include <stdio.h>
@@ -17,6 +19,7 @@
 
 #define CHAIN_MAX (512u * 1024 * 1024) /* a year of full heartbeats is 70 MB */
 #define KEY_MAX 8192
+#define KEY_SETS_MAX (1024 * 1024)
 #define KEPT (sizeof(((struct chain_report *)0)->findings) / sizeof(struct chain_finding))
 
 static int parse_key(const struct buf *text, struct crypto_key **out, struct err *err)
@@ -48,7 +51,130 @@ static int read_key(const char *path, struct crypto_key **out, struct err *err)
 	return ret;
 }
 
-static void write_report(const struct chain_report *report, struct jsonw *w)
+/* --- the collector's word --- */
+
+/* What an exported chain begins with, and what came of it. */
+struct word {
+	bool has;     /* the file's first line is a statement of keys */
+	bool checked; /* by --ca: an online key of these key sets signed it */
+	struct device_keys keys;
+	char root[CRYPTO_KID_LEN + 1]; /* the policy key that signed the first key set */
+};
+
+static size_t line_len(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	return end ? (size_t)(end - text) : len;
+}
+
+/* Each set must be signed by a policy key of the one before.  0: the statement holds by one of
+ * them. */
+static int walk_sets(const char *sets, size_t sets_len, const char *statement, size_t statement_len,
+		     struct word *out, struct err *err)
+{
+	struct keys *set = NULL, *next;
+	struct err last = {ERR_INVALID, "there is no key set"};
+	struct jws jws;
+	int ret;
+
+	while (sets_len && !out->checked) {
+		size_t len = line_len(sets, sets_len), step = len < sets_len ? len + 1 : len;
+
+		if (set)
+			ret = keys_open_next(sets, len, set, &next, &last);
+		else
+			ret = keys_open_pinned(sets, len, &next, &last);
+		if (ret < 0)
+			break;
+		if (!set && jws_split(JWS_KEYS, sets, len, &jws, &last) == 0)
+			memcpy(out->root, jws.kid, sizeof(out->root));
+		keys_free(set);
+		set = next;
+		out->checked =
+			device_keys_open(statement, statement_len, set, &out->keys, &last) == 0;
+		sets += step;
+		sets_len -= step;
+	}
+	keys_free(set);
+	if (out->checked)
+		return 0;
+	*err = last;
+	return -1;
+}
+
+static int check_word(const char *path, const struct buf *text, struct word *out, struct err *err)
+{
+	struct buf sets;
+	int ret = -1;
+
+	if (!out->has)
+		return err_set(err, ERR_INVALID,
+			       "the chain does not say whose keys these are: export it with "
+			       "'caretaker-collector export DEVICE --evidence DIR'");
+	buf_init(&sets, KEY_SETS_MAX + 1);
+	if (plat_file_read(path, KEY_SETS_MAX, &sets, err) == 0) {
+		ret = walk_sets(buf_text(&sets), sets.len, buf_text(text),
+				line_len(buf_text(text), text->len), out, err);
+		if (ret < 0)
+			err_wrap(err, "'%s'", path);
+	}
+	buf_clear(&sets);
+	return ret;
+}
+
+static void find_word(const struct buf *text, struct word *out)
+{
+	struct jws jws;
+	struct err err;
+
+	memset(out, 0, sizeof(*out));
+	out->has = jws_split(JWS_DEVICE_KEYS, buf_text(text), line_len(buf_text(text), text->len),
+			     &jws, &err) == 0;
+}
+
+/* The first heartbeat's signer, when the collector says that it is the device's. */
+static const struct crypto_key *key_by_word(const struct word *word, const char *chain, size_t len,
+					    struct err *err)
+{
+	const struct crypto_key *key;
+	struct jws jws;
+
+	while (len) {
+		size_t line = line_len(chain, len), step = line < len ? line + 1 : line;
+
+		if (jws_split(JWS_HEARTBEAT, chain, line, &jws, err) == 0) {
+			key = device_keys_find(&word->keys, jws.kid);
+			if (!key)
+				err_set(err, ERR_AUTH,
+					"its first heartbeat is signed by key '%s', which the "
+					"collector does not name as this device's",
+					jws.kid);
+			return key;
+		}
+		chain += step;
+		len -= step;
+	}
+	err_set(err, ERR_INVALID, "there is no heartbeat in it");
+	return NULL;
+}
+
+/* --- the report --- */
+
+static void write_word(const struct word *word, struct jsonw *w)
+{
+	if (!word->checked)
+		return;
+	jsonw_object(w, "collectors_word");
+	jsonw_string(w, "org", word->keys.org);
+	jsonw_string(w, "device", word->keys.device);
+	jsonw_time(w, "at", word->keys.at);
+	jsonw_string(w, "policy_key", word->root);
+	jsonw_object_end(w);
+}
+
+static void write_report(const struct chain_report *report, const struct word *word,
+			 struct jsonw *w)
 {
 	jsonw_object(w, NULL);
 	jsonw_string(w, "device", report->device);
@@ -71,10 +197,11 @@ static void write_report(const struct chain_report *report, struct jsonw *w)
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
+	write_word(word, w);
 	jsonw_object_end(w);
 }
 
-static void print_json(const struct chain_report *report)
+static void print_json(const struct chain_report *report, const struct word *word)
 {
 	struct jsonw w;
 	struct buf out;
@@ -82,12 +209,28 @@ static void print_json(const struct chain_report *report)
 	buf_init(&out, 0);
 	jsonw_init(&w, &out);
 	w.indent = true;
-	write_report(report, &w);
+	write_report(report, word, &w);
 	printf("%s\n", buf_text(&out));
 	buf_clear(&out);
 }
 
-static void print_table(const struct chain_report *report)
+static void print_word(const struct word *word)
+{
+	char at[TEXT_TIME_SIZE];
+
+	if (!word->checked) {
+		printf("Which key belongs to which machine is the collector's word: this shows "
+		       "only that one key signed.\n");
+		return;
+	}
+	text_time(at, word->keys.at);
+	printf("That this key is this device's is the collector's word, signed on %s\n"
+	       "for organisation %s, whose first policy key is\n"
+	       "%s: compare it with the recovery kit.\n",
+	       at, word->keys.org, word->root);
+}
+
+static void print_table(const struct chain_report *report, const struct word *word)
 {
 	char first[TEXT_TIME_SIZE], last[TEXT_TIME_SIZE];
 
@@ -106,9 +249,7 @@ static void print_table(const struct chain_report *report)
 		printf("  and %zu more\n", report->finding_count - KEPT);
 	if (!report->signatures_checked)
 		printf("Signatures were not checked: give the device's public key with --key.\n");
-	printf("Which key belongs to which machine is the collector's word: this shows only that "
-	       "one "
-	       "key signed.\n");
+	print_word(word);
 }
 
 /* Harmless ones are said, and do not fail the chain. */
@@ -121,8 +262,37 @@ static bool holds(const struct chain_report *report)
 	return report->finding_count <= KEPT;
 }
 
+/* The statement is a line of the file that is no part of the chain. */
+static int check_chain(const struct buf *text, const struct word *word,
+		       const struct crypto_key *key, struct chain_report *out, struct err *err)
+{
+	const char *chain = buf_text(text);
+	size_t len = text->len, skip;
+
+	if (word->has) {
+		skip = line_len(chain, len);
+		skip += skip < len;
+		chain += skip;
+		len -= skip;
+	}
+	if (word->checked) {
+		key = key_by_word(word, chain, len, err);
+		if (!key)
+			return -1;
+	}
+	if (chain_check(chain, len, key, out, err) < 0)
+		return -1;
+	for (size_t i = 0; word->has && i < out->finding_count && i < KEPT; i++)
+		out->findings[i].line++;
+	if (word->checked && strcmp(word->keys.device, out->device) != 0)
+		return err_set(err, ERR_AUTH,
+			       "the collector's word is about device '%s', the chain is of '%s'",
+			       word->keys.device, out->device);
+	return 0;
+}
+
 static enum cli_exit verify(const struct options *options, const struct buf *text,
-			    const struct crypto_key *key, struct err *err)
+			    const struct word *word, const struct crypto_key *key, struct err *err)
 {
 	struct chain_report *report = calloc(1, sizeof(*report));
 	enum cli_exit code = CLI_CANNOT_TELL;
@@ -131,15 +301,16 @@ static enum cli_exit verify(const struct options *options, const struct buf *tex
 		err_set(err, ERR_NOMEM, "out of memory");
 		return cli_fail(err);
 	}
-	if (chain_check(buf_text(text), text->len, key, report, err) < 0) {
+	if (check_chain(text, word, key, report, err) < 0) {
 		err_wrap(err, "%s", options->operands[0]);
 		free(report);
-		return cli_fail(err);
+		/* What somebody else signed is known not to hold. */
+		return err->code == ERR_AUTH ? (cli_fail(err), CLI_NOT) : cli_fail(err);
 	}
 	if (options_has(options, "json"))
-		print_json(report);
+		print_json(report, word);
 	else
-		print_table(report);
+		print_table(report, word);
 	if (!holds(report))
 		code = CLI_NOT;
 	else if (report->signatures_checked)
@@ -150,18 +321,28 @@ static enum cli_exit verify(const struct options *options, const struct buf *tex
 
 int cli_verify(const struct options *options)
 {
-	const char *key_path = options_get(options, "key");
+	const char *key_path = options_get(options, "key"), *ca_path = options_get(options, "ca");
 	struct crypto_key *key = NULL;
+	struct word word = {.has = false};
 	struct buf text;
 	struct err err;
 	int code;
 
 	buf_init(&text, CHAIN_MAX);
-	if (plat_file_read(options->operands[0], CHAIN_MAX - 1, &text, &err) < 0 ||
-	    (key_path && read_key(key_path, &key, &err) < 0))
+	if (key_path && ca_path) {
+		err_set(&err, ERR_INVALID, "--key and --ca: give one of them");
 		code = cli_fail(&err);
-	else
-		code = verify(options, &text, key, &err);
+	} else if (plat_file_read(options->operands[0], CHAIN_MAX - 1, &text, &err) < 0 ||
+		   (key_path && read_key(key_path, &key, &err) < 0)) {
+		code = cli_fail(&err);
+	} else {
+		find_word(&text, &word);
+		if (ca_path && check_word(ca_path, &text, &word, &err) < 0)
+			code = err.code == ERR_AUTH ? (cli_fail(&err), CLI_NOT) : cli_fail(&err);
+		else
+			code = verify(options, &text, &word, key, &err);
+	}
+	device_keys_clear(&word.keys);
 	crypto_key_free(key);
 	buf_clear(&text);
 	return code;

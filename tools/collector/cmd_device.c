@@ -369,6 +369,10 @@ int cmd_export(const struct options *options)
 	if (admin_device(&admin, options->operands[0], &device) ||
 	    admin_audit(&admin, "export", device.uuid, NULL))
 		goto out;
+	if (options_has(options, "evidence")) {
+		ret = evidence_write(&admin, &device, options_get(options, "evidence"));
+		goto out;
+	}
 	if (keys ? admin.store->desk->keys(admin.store, device.id, export_key, &out, &admin.err)
 		 : admin.store->desk->chain(admin.store, device.id, export_row, &out, &admin.err)) {
 		admin_fail(&admin);

@@ -69,6 +69,8 @@ int cmd_token_revoke(const struct options *options);
 /* What 'device --inventory' prints: an exit code. */
 struct admin;
 struct store_device;
+/* What 'export --evidence' writes, likewise. */
+int evidence_write(struct admin *admin, const struct store_device *device, const char *dir);
 int inventory_print(struct admin *admin, const struct store_device *device);
 
 int cmd_backup(const struct options *options);

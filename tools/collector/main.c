@@ -133,6 +133,7 @@ static const struct option_def worklist_options[] = {
 };
 static const struct option_def export_options[] = {
 	{"keys", 0, NULL, "its public keys instead, as JWK, a line each"},
+	{"evidence", 0, "DIR", "into DIR, with our signed word whose keys they are"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_def token_options[] = {
