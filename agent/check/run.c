@@ -34,6 +34,25 @@ static int64_t latest_end(const struct policy *policy, const struct exceptions *
 	return exceptions->at + policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS) * DAY_S;
 }
 
+/* The list's own date is its signer's word, and new each time that it is signed again. */
+static int64_t item_end(const struct policy *policy, const struct exception_item *item,
+			int64_t latest)
+{
+	int64_t until = item->until < latest ? item->until : latest;
+	int64_t bound = item->seen + policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS) * DAY_S;
+
+	return item->seen && bound < until ? bound : until;
+}
+
+static void note_exceptions(struct agent *agent)
+{
+	struct exceptions *exceptions = agent->trust.exceptions;
+
+	for (unsigned i = 0; exceptions && i < exceptions->count; i++)
+		exceptions->items[i].seen =
+			state_first_allowed(&agent->state, exceptions->items[i].id, agent->now);
+}
+
 int64_t run_excepted_until(const struct policy *policy, const struct exceptions *exceptions,
 			   enum control_id control, int64_t now)
 {
@@ -41,7 +60,7 @@ int64_t run_excepted_until(const struct policy *policy, const struct exceptions 
 
 	for (unsigned i = 0; latest && i < exceptions->count; i++) {
 		const struct exception_item *item = &exceptions->items[i];
-		int64_t until = item->until < latest ? item->until : latest;
+		int64_t until = item_end(policy, item, latest);
 
 		if (strcmp(item->control, control_name(control)) != 0 || item->what[0])
 			continue; /* one program, one stick: run_allowances() */
@@ -60,7 +79,7 @@ unsigned run_allowances(const struct policy *policy, const struct exceptions *ex
 
 	for (unsigned i = 0; latest && i < exceptions->count && count < EXCEPTIONS_MAX; i++) {
 		const struct exception_item *item = &exceptions->items[i];
-		int64_t until = item->until < latest ? item->until : latest;
+		int64_t until = item_end(policy, item, latest);
 
 		if (strcmp(item->control, control_name(control)) == 0 && item->what[0] &&
 		    until > now)
@@ -192,6 +211,7 @@ int run_controls(struct agent *agent, struct err *err)
 	char cache[PLACES_PATH];
 	int ret = -1;
 
+	note_exceptions(agent);
 	places_path(agent->places.state, "cache", cache);
 	input.cache_dir = cache;
 	if (memory_file_load(&agent->places, agent->pending.memory, agent->now, &input.memory,

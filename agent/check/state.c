@@ -86,6 +86,14 @@ static void write_lists(const struct state *s, struct jsonw *w)
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
+	jsonw_array(w, "allowed");
+	for (unsigned i = 0; i < s->allowed_count; i++) {
+		jsonw_object(w, NULL);
+		jsonw_string(w, "id", s->allowed[i].id);
+		jsonw_int(w, "at", s->allowed[i].at);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
 	jsonw_array(w, "marks");
 	for (unsigned i = 0; i < s->mark_count; i++) {
 		jsonw_object(w, NULL);
@@ -295,6 +303,25 @@ static int read_rejected(const struct json *root, struct state *s, struct err *e
 	return 0;
 }
 
+static int read_allowed(const struct json *root, struct state *s, struct err *err)
+{
+	const struct json *list;
+
+	if (!json_get(root, "allowed"))
+		return 0; /* an older agent wrote it */
+	if (json_get_array(root, "allowed", STATE_ALLOWED_MAX, &list, err) < 0)
+		return -1;
+	for (const struct json *i = json_first(list); i; i = json_next(i)) {
+		struct state_allowed *to = &s->allowed[s->allowed_count];
+
+		if (read_text(i, "id", to->id, sizeof(to->id), err) < 0 ||
+		    json_get_int(i, "at", -READ_MAX, READ_MAX, &to->at, err) < 0)
+			return err_wrap(err, "allowed");
+		s->allowed_count++;
+	}
+	return 0;
+}
+
 static int read_marks(const struct json *root, struct state *s, struct err *err)
 {
 	const struct json *list;
@@ -355,7 +382,7 @@ static int read_all(const struct json *root, struct state *s, struct err *err)
 	    read_facts(root, "flying_facts", &s->flying_facts, err) < 0 ||
 	    read_clock(root, &s->clock, err) < 0 || read_signers(root, s, err) < 0 ||
 	    read_rejected(root, s, err) < 0 || read_marks(root, s, err) < 0 ||
-	    read_controls(root, s, err) < 0)
+	    read_allowed(root, s, err) < 0 || read_controls(root, s, err) < 0)
 		return -1;
 	return 0;
 }
@@ -434,6 +461,32 @@ void state_note_policy(struct state *s, const char *kid, int64_t serial)
 	}
 	if (serial > s->policy_serials[i].serial)
 		s->policy_serials[i].serial = serial;
+}
+
+int64_t state_first_allowed(struct state *s, const char *id, int64_t now)
+{
+	struct state_allowed *to;
+
+	for (unsigned i = 0; i < s->allowed_count; i++) {
+		struct state_allowed found = s->allowed[i];
+
+		if (strcmp(found.id, id) != 0)
+			continue;
+		/* To the end: what is asked for no longer goes first. */
+		memmove(&s->allowed[i], &s->allowed[i + 1],
+			(s->allowed_count - i - 1) * sizeof(s->allowed[0]));
+		s->allowed[s->allowed_count - 1] = found;
+		return found.at;
+	}
+	if (s->allowed_count == STATE_ALLOWED_MAX) {
+		memmove(&s->allowed[0], &s->allowed[1],
+			(STATE_ALLOWED_MAX - 1) * sizeof(s->allowed[0]));
+		s->allowed_count--;
+	}
+	to = &s->allowed[s->allowed_count++];
+	(void)text_copy(to->id, sizeof(to->id), id);
+	to->at = now;
+	return now;
 }
 
 void state_accept(struct state *s, const char *what)

@@ -28,6 +28,7 @@ struct places;
 #define STATE_REJECTED_MAX 8
 #define STATE_SIGNERS_MAX 16
 #define STATE_MARKS_MAX 16
+#define STATE_ALLOWED_MAX 256
 
 /* What a heartbeat told of a control: its standing, and the evidence beside it. */
 struct state_told {
@@ -73,6 +74,14 @@ struct state {
 	struct heartbeat_rejected rejected[STATE_REJECTED_MAX];
 	unsigned rejected_count;
 
+	/* When each exception was first seen, the one asked for last at the end: a list that is
+	 * signed again each day does not make it last longer than the policy allows. */
+	struct state_allowed {
+		char id[UUID_LEN + 1];
+		int64_t at;
+	} allowed[STATE_ALLOWED_MAX];
+	unsigned allowed_count;
+
 	/* Ring: heartbeats up to 'seq' had been acknowledged at 'at'. */
 	struct state_mark {
 		int64_t seq, at;
@@ -113,6 +122,8 @@ void state_tell(const struct state_control *control, struct state_told *out);
 
 int64_t state_policy_serial(const struct state *state, const char *kid); /* 0: none seen */
 void state_note_policy(struct state *state, const char *kid, int64_t serial);
+/* When the exception 'id' was first seen: now, where it was not before. */
+int64_t state_first_allowed(struct state *state, const char *id, int64_t now);
 /* Reported in each heartbeat until something good of that kind comes. */
 void state_reject(struct state *state, const char *what, int64_t serial, const char *why);
 void state_accept(struct state *state, const char *what);

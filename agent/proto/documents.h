@@ -107,6 +107,7 @@ struct exception_item {
 	char reason[300];
 	char asked[64], approved[64];
 	int64_t until;
+	int64_t seen; /* the device's own: when it first saw this id; 0: not noted.  Not signed */
 };
 struct exceptions {
 	char device[UUID_LEN + 1];

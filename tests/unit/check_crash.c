@@ -1,5 +1,7 @@
 /* Every write of caretaker-check fails once, as a kill or a full disk does; then the machine goes
  * on. The collector here is our own proto code; what it acknowledged must be there once, in order.
+ * Besides: retries, the clock, the ring and pending.json by themselves.  check_cut_short.c cuts a
+ * whole life short instead and looks at what the collector then knows.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 

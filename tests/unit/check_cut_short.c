@@ -1,7 +1,8 @@
 /* caretaker-check killed at every instant: whatever change of a file is the last one that happens,
  * the next runs put it right.  A collector in memory stands at the other end and watches what comes
  * in; the steps of a machine's life are each cut short after 0, 1, 2 ... changes.  Besides: what
- * somebody on the way between the two can do.
+ * somebody on the way between the two can do.  check_crash.c has the single parts and the faults of
+ * one write.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
@@ -841,6 +842,23 @@ static void takes_no_heartbeat_for_damaged_that_it_has_no_memory_to_read(void **
 	fake_reset();
 }
 
+static void remembers_when_an_exception_was_first_seen(void **state)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	char id[UUID_LEN + 1];
+
+	(void)state;
+	assert_non_null(s);
+	for (int i = 0; i <= STATE_ALLOWED_MAX; i++) {
+		snprintf(id, sizeof(id), "exception %d", i);
+		assert_int_equal(state_first_allowed(s, id, FAKE_NOW + i), FAKE_NOW + i);
+		assert_int_equal(state_first_allowed(s, id, FAKE_NOW + 9999), FAKE_NOW + i);
+	}
+	assert_int_equal(s->allowed_count, STATE_ALLOWED_MAX);
+	assert_string_equal(s->allowed[0].id, "exception 1");
+	free(s);
+}
+
 static uint64_t next_event_id;
 
 static int tell_next_id(struct agent *agent, struct err *err)
@@ -900,6 +918,12 @@ static void honours_no_exceptions_from_the_future(void **state)
 	assert_works(policy_parse("t.ini", ini, sizeof(ini) - 1, &policy, &err));
 	assert_int_equal(run_excepted_until(policy, &exceptions, CONTROL_UPDATES, FAKE_NOW),
 			 FAKE_NOW + 30 * 86400);
+	/* Signed again ten days later: it does not last longer for that. */
+	item.seen = FAKE_NOW;
+	exceptions.at = FAKE_NOW + 10 * 86400;
+	assert_int_equal(
+		run_excepted_until(policy, &exceptions, CONTROL_UPDATES, FAKE_NOW + 10 * 86400),
+		FAKE_NOW + 30 * 86400);
 	exceptions.at = FAKE_NOW + 800 * 86400;
 	assert_int_equal(run_excepted_until(policy, &exceptions, CONTROL_UPDATES, FAKE_NOW), 0);
 	policy_free(policy);
@@ -947,6 +971,7 @@ int main(void)
 		cmocka_unit_test(keeps_a_heartbeat_whose_bytes_were_changed_on_the_way),
 		cmocka_unit_test(says_that_its_key_is_damaged_and_takes_another_code),
 		cmocka_unit_test(takes_no_heartbeat_for_damaged_that_it_has_no_memory_to_read),
+		cmocka_unit_test(remembers_when_an_exception_was_first_seen),
 		cmocka_unit_test(keeps_what_a_former_key_signed_when_its_state_is_lost),
 		cmocka_unit_test(
 			gives_no_event_id_twice_when_the_clock_says_1970_and_pending_is_lost),
