@@ -214,7 +214,7 @@ def test_an_old_acknowledgement_said_again_acknowledges_nothing(site, collector,
         passage, 'type', 'application/jose') or old
     pc.beat()
     assert acked(pc) == 1 and pc.spool()[-1] == 2
-    assert 'did not take the heartbeat' in trouble(pc)
+    assert 'but to another request' in trouble(pc)
     clean(proxy)
     pc.beat()
     assert [row['seq'] for row in collector.chain(pc.uuid)] == [1, 2, 3]
@@ -267,9 +267,15 @@ def test_a_policy_swapped_in_an_acknowledgement_is_refused_even_when_the_online_
     assert rejected['what'] == 'policy' and 'signed' in rejected['why'], rejected
     clean(proxy)
     pc.beat()
-    # It said so, and the real one was still to be had: only the forgery was refused.
+    # It said so, under the number that the acknowledgement gave it; a technician sees who refused
+    # what, and why.
     beats = [opened(row['body'], collector, pc) for row in collector.chain(pc.uuid)]
     assert beats[2]['rejected'][0]['what'] == 'policy'
+    (row,) = json.loads(collector.device(pc.uuid)['rejected'])
+    assert row['serial'] == 1 and 'which is no policy key of the pinned key set' in row['why']
+    # Published once more it is taken, and nothing is left of the refusal.
+    collector.publish(STRICT)
+    pc.beat()
     assert pc.status()['policy']['name'] == 'strict' and pc.status()['policy']['rejected'] == []
     assert (collector.device(pc.uuid)['policy_name'], collector.device(pc.uuid)['rejected']) == \
         ('strict', '')
