@@ -160,49 +160,22 @@ static void compare_all(const struct control_input *input, const struct plat_har
 	compare(input, "serial", hardware->identity.serial, result);
 }
 
-static void write_drives(const struct plat_hardware *hardware, struct jsonw *w)
-{
-	const struct plat_drive *drive;
-	size_t i;
-
-	jsonw_array(w, "drives");
-	for (i = 0; i < hardware->drive_count; i++) {
-		drive = &hardware->drives[i];
-		jsonw_object(w, NULL);
-		jsonw_string(w, "name", drive->model[0] ? drive->model : drive->bus);
-		jsonw_int(w, "gb", (int64_t)(drive->bytes / 1000000000));
-		jsonw_string(w, "bus", drive->bus);
-		if (drive->serial[0] && !enrol_placeholder(drive->serial))
-			jsonw_string(w, "serial", drive->serial);
-		jsonw_object_end(w);
-	}
-	jsonw_array_end(w);
-}
-
-static void write_inventory(const struct plat_hardware *hardware, struct jsonw *w)
+/* What tells one machine from another; the whole register is in the inventory's body, which follows
+ * when it is asked for. */
+static void write_machine(const struct plat_hardware *hardware, struct jsonw *w)
 {
 	const struct plat_identity *identity = &hardware->identity;
 	char name[32];
 
-	jsonw_string(w, "vendor", identity->vendor);
 	jsonw_string(w, "model", identity->model);
 	/* "To be filled by O.E.M." identifies nothing */
 	if (identity->serial[0] && !enrol_placeholder(identity->serial))
 		jsonw_string(w, "serial", identity->serial);
-	if (hardware->form[0])
-		jsonw_string(w, "form", hardware->form);
 	if (plat_machine(name, sizeof(name)) == PLAT_MACHINE_VIRTUAL)
 		jsonw_string(w, "virtual", name);
-	if (hardware->firmware[0])
-		jsonw_string(w, "firmware", hardware->firmware);
-	jsonw_string(w, "cpu", hardware->cpu);
-	jsonw_int(w, "cpus", hardware->cpu_count);
 	jsonw_int(w, "memory_mib", (int64_t)(hardware->memory_bytes / MIB));
-	write_drives(hardware, w);
 	if (hardware->battery.present && hardware->battery.health_percent >= 0)
 		jsonw_int(w, "battery_percent", hardware->battery.health_percent);
-	if (hardware->battery.present && hardware->battery.cycles >= 0)
-		jsonw_int(w, "battery_cycles", hardware->battery.cycles);
 }
 
 /* What the register of equipment should know, none of which is anybody's fault. */
@@ -242,7 +215,7 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	for (i = 0; i < hardware.usb_count; i++)
 		judge_usb(input, &hardware.usb[i], first, &refused, &unapproved, result);
 	if (policy_flag(input->policy, POLICY_HARDWARE_INVENTORY)) {
-		write_inventory(&hardware, evidence);
+		write_machine(&hardware, evidence);
 		judge_inventory(input->policy, &hardware, result);
 		compare_all(input, &hardware, result);
 	}
