@@ -234,6 +234,8 @@ static void on_fast(uv_signal_t *handle, int signal)
 }
 #endif
 
+static void watch_files(struct daemon *d);
+
 static void on_reload(uv_signal_t *handle, int signal)
 {
 	struct daemon *d = handle->data;
@@ -246,6 +248,8 @@ static void on_reload(uv_signal_t *handle, int signal)
 		return;
 	}
 	d->schedule.settings = settings;
+	watch_forget(&d->watch);
+	watch_files(d);
 	log_info("configuration read again; a check follows");
 	something_happened(d, "reload");
 }

@@ -29,30 +29,47 @@ static void on_change(uv_fs_event_t *handle, const char *name, int events, int s
 			watch->changed(watch->ctx, path);
 }
 
+/* The handle was in use until now. */
+static void on_closed(uv_handle_t *handle)
+{
+	struct watch_folder *folder = handle->data;
+
+	folder->unused = true;
+}
+
+/* NULL: there is no place left. */
+static struct watch_folder *find_place(struct watch *watch)
+{
+	for (unsigned i = 0; i < watch->folder_count; i++)
+		if (watch->folders[i].unused)
+			return &watch->folders[i];
+	return watch->folder_count < WATCH_FOLDERS_MAX ? &watch->folders[watch->folder_count]
+						       : NULL;
+}
+
 static bool watch_folder(struct watch *watch, uv_loop_t *loop, const char *path)
 {
-	struct watch_folder *folder = &watch->folders[watch->folder_count];
+	struct watch_folder *folder = find_place(watch);
 
 	for (unsigned i = 0; i < watch->folder_count; i++)
 		if (strcmp(watch->folders[i].path, path) == 0)
 			return true;
-	if (watch->folder_count == WATCH_FOLDERS_MAX ||
-	    !text_copy(folder->path, sizeof(folder->path), path) ||
+	if (!folder || !text_copy(folder->path, sizeof(folder->path), path) ||
 	    uv_fs_event_init(loop, &folder->handle) < 0)
 		return false;
 	folder->watch = watch;
 	folder->handle.data = folder;
+	folder->unused = false;
+	if (folder == &watch->folders[watch->folder_count])
+		watch->folder_count++;
 	if (uv_fs_event_start(&folder->handle, on_change, path, 0) < 0) {
-		uv_close((uv_handle_t *)&folder->handle, NULL);
-		/* The handle stays in use until the loop has closed it. */
 		folder->path[0] = '\0';
 		folder->open = false;
-		watch->folder_count++;
+		uv_close((uv_handle_t *)&folder->handle, on_closed);
 		return false;
 	}
 	uv_unref((uv_handle_t *)&folder->handle);
 	folder->open = true;
-	watch->folder_count++;
 	return true;
 }
 
@@ -71,6 +88,11 @@ bool watch_add(struct watch *watch, uv_loop_t *loop, const char *path)
 		return false;
 	(void)text_copy(watch->files[watch->file_count++], sizeof(watch->files[0]), path);
 	return true;
+}
+
+void watch_forget(struct watch *watch)
+{
+	watch->file_count = 0;
 }
 
 void watch_close(struct watch *watch)

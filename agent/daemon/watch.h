@@ -18,6 +18,7 @@ struct watch_folder {
 	struct watch *watch;
 	char path[256];
 	bool open;
+	bool unused; /* its handle was closed: another folder may have the place */
 };
 
 struct watch {
@@ -32,6 +33,8 @@ struct watch {
 void watch_init(struct watch *watch, watch_changed *changed, void *ctx);
 /* A folder that is not there is not watched: false. */
 bool watch_add(struct watch *watch, uv_loop_t *loop, const char *path);
+/* Forgets the files; the folders stay open for those that are added next. */
+void watch_forget(struct watch *watch);
 void watch_close(struct watch *watch);
 
 #endif
