@@ -26,9 +26,10 @@ const char *csv_get(const struct csv_row *row, const char *name)
 
 static char find_separator(const char *text, size_t len)
 {
-	const char *end = memchr(text, '\n', len);
-	size_t line = end ? (size_t)(end - text) : len;
+	size_t line = 0;
 
+	while (line < len && text[line] != '\n' && text[line] != '\r')
+		line++;
 	if (memchr(text, '\t', line))
 		return '\t';
 	return memchr(text, ';', line) && !memchr(text, ',', line) ? ';' : ',';
@@ -53,7 +54,7 @@ static int read_cell(struct reader *r, char out[CSV_MAX_CELL], struct err *err)
 			   (*r->at == r->separator || *r->at == '\n' || *r->at == '\r')) {
 			break;
 		}
-		if (*r->at == '\n' || *r->at == '\0')
+		if (*r->at == '\n' || *r->at == '\r' || *r->at == '\0')
 			return err_set(err, ERR_INVALID,
 				       "a cell goes over the line's end: a quote is missing");
 		if (len + 1 >= CSV_MAX_CELL)
@@ -78,8 +79,9 @@ static int read_cell(struct reader *r, char out[CSV_MAX_CELL], struct err *err)
 /* False at the end of the text. */
 static bool skip_blank_lines(struct reader *r)
 {
-	while (r->at < r->end && (*r->at == '\n' || *r->at == '\r'))
-		r->line += *r->at++ == '\n';
+	for (; r->at < r->end && (*r->at == '\n' || *r->at == '\r'); r->at++)
+		/* A carriage return alone ends a line too, as old spreadsheets write it. */
+		r->line += *r->at == '\n' || r->at + 1 == r->end || r->at[1] != '\n';
 	return r->at < r->end;
 }
 

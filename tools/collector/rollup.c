@@ -122,8 +122,8 @@ static int take_count(void *ctx, const struct store_count *count, struct err *er
 			take_policy(r->rollup, count);
 		return 0;
 	}
-	if (count->control >= 0)
-		return r->controls ? take_control(r, count, err) : 0;
+	if (count->control >= 0) /* those of whole devices came before */
+		return r->controls ? take_control(r, count, err) : 1;
 	take_device_count(r->controls || r->policies ? &r->rollup->total : r->row, count);
 	return 0;
 }

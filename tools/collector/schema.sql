@@ -172,9 +172,10 @@ CREATE TABLE device_control (
 	evidence TEXT NOT NULL DEFAULT '',
 	standing INTEGER NOT NULL,                -- as counted
 	PRIMARY KEY (device, control)) WITHOUT ROWID;
--- The next example of a cause, when the one before leaves.
+-- The next example of a cause, when the one before leaves.  "+": else SQLite takes the range rather
+-- than the one standing that is asked for, and sorts what it finds.
 CREATE INDEX device_control_cause ON device_control (control, standing, why,
-	(CASE WHEN due_at > 0 THEN due_at ELSE since END), device) WHERE standing BETWEEN 1 AND 4;
+	(CASE WHEN due_at > 0 THEN due_at ELSE since END), device) WHERE +standing BETWEEN 1 AND 4;
 
 CREATE TABLE event (
 	id INTEGER PRIMARY KEY,

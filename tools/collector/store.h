@@ -264,8 +264,9 @@ struct store_live_ops {
 	int (*policy_jws)(struct store *, const char *org, int64_t serial, struct buf *out,
 			  struct err *);
 	int (*exceptions_jws)(struct store *, int64_t device_id, struct buf *out, struct err *);
-	/* Every count of one scope, by control then standing; zeroes are left out.  Apply the time
-	 * first (store_settle() on a handle that may write). */
+	/* Every count of one scope, by control then standing; zeroes are left out.  'each' may
+	 * return 1: it has heard enough.  Apply the time first (store_settle() on a handle that may
+	 * write). */
 	int (*counts)(struct store *, enum store_scope scope, int64_t id,
 		      int (*each)(void *ctx, const struct store_count *, struct err *), void *ctx,
 		      struct err *);

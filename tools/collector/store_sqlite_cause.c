@@ -166,7 +166,7 @@ static int load(struct sq *sq, const struct sq_cause *c, struct kept *out, struc
 
 /* In order of time over all devices; or every device of a place, of which there are fewer. */
 #define HAS_IT \
-	"c.control = ?3 AND c.standing = ?4 AND c.why = ?5 AND c.standing BETWEEN 1 AND 4 AND " \
+	"c.control = ?3 AND c.standing = ?4 AND c.why = ?5 AND +c.standing BETWEEN 1 AND 4 AND " \
 	"d.standing IS NOT NULL"
 static const char first_of_all[] =
 	"SELECT c.device, " SQ_CAUSE_SINCE " FROM device_control c INDEXED BY device_control_cause "

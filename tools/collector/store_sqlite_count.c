@@ -312,9 +312,11 @@ int sq_read_counts(struct store *store, enum store_scope scope, int64_t id,
 	while ((row = sq_step(sq, st, err)) > 0) {
 		struct store_count count = {(int)sq_int(st, 0), sq_int(st, 1), sq_int(st, 2)};
 
-		if (each(ctx, &count, err) < 0) {
+		int said = each(ctx, &count, err);
+
+		if (said) {
 			sqlite3_reset(st);
-			return -1;
+			return said < 0 ? -1 : 0;
 		}
 	}
 	return row;
