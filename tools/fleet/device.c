@@ -119,9 +119,31 @@ out:
 	return ret;
 }
 
+/* The scenario's evidence with this report's own times in it. */
+static void tell_times(char out[SCENARIO_MAX_EVIDENCE], const char *evidence, int64_t due_at,
+		       int64_t since)
+{
+	struct buf text;
+
+	buf_init(&text, SCENARIO_MAX_EVIDENCE - 1);
+	for (const char *p = evidence; *p;) {
+		if (strncmp(p, "\"@due\"", 6) == 0) {
+			buf_addf(&text, "%lld", (long long)due_at);
+			p += 6;
+		} else if (strncmp(p, "\"@since\"", 8) == 0) {
+			buf_addf(&text, "%lld", (long long)since);
+			p += 8;
+		} else {
+			buf_addc(&text, *p++);
+		}
+	}
+	text_copy(out, SCENARIO_MAX_EVIDENCE, text.failed ? "{}" : buf_text(&text));
+	buf_clear(&text);
+}
+
 /* Fills the controls that the heartbeat carries and the events that begin with it. */
 static void observe(struct device *device, const struct scenario *scenario, bool full, int64_t now,
-		    struct heartbeat *beat)
+		    struct heartbeat *beat, char evidence[][SCENARIO_MAX_EVIDENCE])
 {
 	for (unsigned n = 0; n < scenario->healthy_count; n++) {
 		const char *event;
@@ -151,8 +173,9 @@ static void observe(struct device *device, const struct scenario *scenario, bool
 		text_copy(control->why, sizeof(control->why), state->why);
 		control->since = device->since[n];
 		control->due_at = state->due_days ? now + state->due_days * 86400 : 0;
-		control->evidence = state->evidence;
-		control->evidence_len = strlen(state->evidence);
+		control->evidence = evidence[n];
+		tell_times(evidence[n], state->evidence, control->due_at, control->since);
+		control->evidence_len = strlen(control->evidence);
 	}
 }
 
@@ -179,6 +202,7 @@ int device_beat(struct device *device, const struct scenario *scenario, bool ful
 {
 	struct heartbeat_control controls[CONTROL_COUNT];
 	struct heartbeat_event events[CONTROL_COUNT];
+	char evidence[CONTROL_COUNT][SCENARIO_MAX_EVIDENCE];
 	struct heartbeat beat = {.controls = controls, .events = events};
 	struct buf payload, jws;
 	int ret = -1;
@@ -206,7 +230,7 @@ int device_beat(struct device *device, const struct scenario *scenario, bool ful
 	beat.exceptions_serial = device->exceptions_serial;
 	beat.keys_serial = school_keys(device->school)->serial;
 	beat.full = full || device->full_next;
-	observe(device, scenario, beat.full, now, &beat);
+	observe(device, scenario, beat.full, now, &beat, evidence);
 	leave_out(device, &beat);
 
 	heartbeat_encode(&beat, &payload);
