@@ -246,6 +246,11 @@ int trust_apply(struct trust *trust, struct places *places, struct state *state,
 		result = apply_keys(trust, places, news->keys, err);
 		if (judge(result, state, "keys", news->keys_serial, NULL, err) < 0)
 			return -1;
+		/* What the set before did not believe, this one may: it is to be sent once more. */
+		if (result > 0) {
+			state_accept(state, "policy");
+			state_accept(state, "exceptions");
+		}
 	}
 	if (news->policy) {
 		serial = news->policy_serial;
