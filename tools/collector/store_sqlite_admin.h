@@ -12,25 +12,17 @@ int sq_done(struct sq *sq, const char *who, const char *action, const char *obje
 	    const char *detail_json, int ret, struct err *err);
 /* The first column of the first row: 1, 0 (none, '*out' untouched) or -1. */
 int sq_one_int(struct sq *sq, sqlite3_stmt *st, int64_t *out, struct err *err);
+/* Serials go on above it: see cmd_restore(). */
+#define SQ_SERIAL_FLOOR \
+	"coalesce ((SELECT CAST (value AS INTEGER) FROM meta WHERE name = 'serial_floor'), 0)"
+
 /* Inside a transaction. */
 int sq_device_place(struct sq *sq, int64_t id, int64_t group, int64_t room, struct err *err);
 
 /* --- store_sqlite_admin.c --- */
-int sq_room_set(struct store *, const struct store_room *, const char *who, struct err *);
-int sq_rooms_apply(struct store *, int64_t school, const char *who, int64_t *out_count,
-		   struct err *);
-int sq_room_by_serial(struct store *, int64_t school, const char *serial, int64_t room,
-		      const char *who, struct err *);
 int sq_code_revoke(struct store *, const char *id, int64_t now, const char *who, struct err *);
-int sq_expect(struct store *, const struct store_expected *, const char *who, struct err *);
 int sq_adopt(struct store *, int64_t device, int64_t now, const char *who, struct err *);
 int sq_erase(struct store *, int64_t device, const char *who, struct err *);
-int sq_exception_add(struct store *, const struct store_exception *, const char *who, struct err *);
-int sq_exception_end(struct store *, const char *id, int64_t now, const char *who, struct err *);
-int sq_exception_document(struct store *, const struct store_exceptions *, struct err *);
-int sq_exceptions_due(struct store *, int64_t now, int64_t before, unsigned max,
-		      int (*each)(void *ctx, const struct store_exception_target *, struct err *),
-		      void *ctx, struct err *err);
 int sq_token_add(struct store *, const struct store_token *, const char *who, struct err *);
 int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
 int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);
@@ -43,6 +35,27 @@ int sq_software(struct store *, int64_t school, const char *pattern,
 int sq_software_on(struct store *, int64_t school, const char *pattern,
 		   int (*each)(void *ctx, const struct store_software *, struct err *), void *ctx,
 		   struct err *);
+
+/* --- store_sqlite_rooms.c --- */
+int sq_room_set(struct store *, const struct store_room *, const char *who, struct err *);
+int sq_rooms_apply(struct store *, int64_t school, const char *who, int64_t *out_count,
+		   struct err *);
+int sq_room_by_serial(struct store *, int64_t school, const char *serial, int64_t room,
+		      const char *who, struct err *);
+int sq_expect(struct store *, const struct store_expected *, const char *who, struct err *);
+
+/* --- store_sqlite_exceptions.c --- */
+int sq_exception_add(struct store *, const struct store_exception *, const char *who, struct err *);
+int sq_exception_end(struct store *, const char *id, int64_t now, const char *who, struct err *);
+int sq_exception_document(struct store *, const struct store_exceptions *, struct err *);
+int sq_exceptions_due(struct store *, int64_t now, int64_t before, unsigned max,
+		      int (*each)(void *ctx, const struct store_exception_target *, struct err *),
+		      void *ctx, struct err *err);
+int sq_exceptions(struct store *, bool ended_too, int64_t now,
+		  int (*each)(void *ctx, const struct store_exception *, struct err *), void *ctx,
+		  struct err *err);
+int sq_exception_newest(struct store *, int64_t *out, struct err *err);
+int sq_exception_serial(struct store *, int64_t device, int64_t *out, struct err *err);
 
 /* --- store_sqlite_whole.c --- */
 int sq_backup(struct store *, const char *path, struct err *);

@@ -504,17 +504,13 @@ static int policy(struct store *store, const char *org, int64_t serial, struct s
 	return 0;
 }
 
-/* See cmd_restore(). */
-#define SERIAL_FLOOR \
-	"coalesce ((SELECT CAST (value AS INTEGER) FROM meta WHERE name = 'serial_floor'), 0)"
-
 static int policy_serial(struct store *store, const char *kid, int64_t *out, struct err *err)
 {
 	struct sq *sq = sq_of(store);
 	/* A restored store does not know what was published since: it goes on above that. */
 	sqlite3_stmt *st = sq_stmt(sq,
 				   "SELECT max (coalesce ((SELECT max (serial) FROM policy WHERE "
-				   "?1 IS NULL OR kid = ?1), 0), " SERIAL_FLOOR ")",
+				   "?1 IS NULL OR kid = ?1), 0), " SQ_SERIAL_FLOOR ")",
 				   err);
 
 	if (!st)
@@ -525,75 +521,7 @@ static int policy_serial(struct store *store, const char *kid, int64_t *out, str
 	return sq_one_int(sq, st, out, err) < 0 ? -1 : 0;
 }
 
-/* --- exceptions, tokens, audit --- */
-
-static int exceptions(struct store *store, bool ended_too, int64_t now,
-		      int (*each)(void *ctx, const struct store_exception *, struct err *),
-		      void *ctx, struct err *err)
-{
-	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st = sq_stmt(
-		sq,
-		"SELECT e.id, e.device, e.grp, e.school, coalesce (d.name, g.name, s.name, ''), "
-		"e.control, e.what, e.reason, e.asked, e.approved, e.until, e.created_at, "
-		"e.withdrawn_at FROM exception e LEFT JOIN device d ON d.id = e.device LEFT JOIN "
-		"grp g ON g.id = e.grp LEFT JOIN school s ON s.id = e.school WHERE ?1 OR "
-		"(e.withdrawn_at = 0 AND e.until > ?2) ORDER BY e.until, e.id",
-		err);
-	struct store_exception e;
-	int row = -1;
-
-	if (st) {
-		sq_bind_int(st, 1, ended_too);
-		sq_bind_int(st, 2, now);
-	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
-		memset(&e, 0, sizeof(e));
-		sq_text(st, 0, e.id, sizeof(e.id));
-		e.device = sq_int(st, 1);
-		e.group = sq_int(st, 2);
-		e.school = sq_int(st, 3);
-		sq_text(st, 4, e.place, sizeof(e.place));
-		sq_text(st, 5, e.control, sizeof(e.control));
-		sq_text(st, 6, e.what, sizeof(e.what));
-		sq_text(st, 7, e.reason, sizeof(e.reason));
-		sq_text(st, 8, e.asked, sizeof(e.asked));
-		sq_text(st, 9, e.approved, sizeof(e.approved));
-		e.until = sq_int(st, 10);
-		e.created_at = sq_int(st, 11);
-		e.withdrawn_at = sq_int(st, 12);
-		if (each(ctx, &e, err))
-			return stopped(st);
-	}
-	return row;
-}
-
-static int exception_newest(struct store *store, int64_t *out, struct err *err)
-{
-	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st =
-		sq_stmt(sq, "SELECT coalesce (max (serial), 0) FROM exception_document", err);
-
-	*out = 0;
-	return !st || sq_one_int(sq, st, out, err) < 0 ? -1 : 0;
-}
-
-static int exception_serial(struct store *store, int64_t device, int64_t *out, struct err *err)
-{
-	struct sq *sq = sq_of(store);
-	/* The device's own word counts too: after a restore from yesterday it knows of more. */
-	sqlite3_stmt *st = sq_stmt(sq,
-				   "SELECT max (coalesce ((SELECT serial FROM exception_document "
-				   "WHERE device = ?1), 0), exceptions_serial, " SERIAL_FLOOR
-				   ") + 1 FROM device WHERE id = ?1",
-				   err);
-
-	if (!st)
-		return -1;
-	sq_bind_int(st, 1, device);
-	*out = 1;
-	return sq_one_int(sq, st, out, err) < 0 ? -1 : 0;
-}
+/* --- tokens, audit --- */
 
 static void read_token(sqlite3_stmt *st, struct store_token *t)
 {
@@ -738,7 +666,7 @@ const struct store_desk_ops sq_desk_ops = {
 	.policies = policies,
 	.policy = policy,
 	.policy_serial = policy_serial,
-	.exceptions = exceptions,
+	.exceptions = sq_exceptions,
 	.tokens = tokens,
 	.causes = sq_causes,
 	.audit_rows = audit_rows,
@@ -755,8 +683,8 @@ const struct store_desk_ops sq_desk_ops = {
 	.exception_end = sq_exception_end,
 	.exception_document = sq_exception_document,
 	.exceptions_due = sq_exceptions_due,
-	.exception_newest = exception_newest,
-	.exception_serial = exception_serial,
+	.exception_newest = sq_exception_newest,
+	.exception_serial = sq_exception_serial,
 	.token_add = sq_token_add,
 	.token_revoke = sq_token_revoke,
 	.school_chain = sq_school_chain,
