@@ -54,7 +54,12 @@ $(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform 
 system: $(BINS) $(B)/unit/test_jose $(B)/facts ## system tests (pytest): real programs, real parts
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
 
-test-vm: $(B)/facts ## what needs a kernel of its own: controls in a small Debian VM
+# The packages that are installed in the VM; made again when what goes into them changed.
+$(B)/deb/made: $(shell find agent platform tools/collector tools/fleet conf pkg -type f) Makefile
+	@echo "  DEB     $(@D)"
+	@rm -rf $(@D) && pkg/deb/make-deb "$(VERSION)" $(@D) > /dev/null && touch $@
+
+test-vm: $(B)/facts $(B)/deb/made ## what needs a kernel of its own: controls, units and packages in a small Debian VM
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/vm $(PYTEST)
 
 check: layers headers unit corpus system ## everything but the VM
