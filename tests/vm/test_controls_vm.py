@@ -155,7 +155,7 @@ def test_rules_that_filter_but_are_gone_after_a_restart_fail(check, rules):
     rules('drop')
     result = check('firewall')
     assert said(result) == ('fail', 'not-at-boot')
-    assert result['evidence']['unit'] == 'nftables'
+    assert result['evidence']['product'] == 'nftables'
 
 
 def test_rules_that_systemd_loads_at_boot_pass(check, guest, rules):
