@@ -71,6 +71,7 @@ $(foreach l,$(LAYERS),$(eval SRC_$(l) := $(wildcard agent/$(l)/*.c)))
 
 ALL_DIRS := $(patsubst %,agent/%,$(LAYERS)) $(foreach p,$(PROGRAMS),$($(p)_DIR)) platform/linux platform/fake
 ALL_C    := $(wildcard $(patsubst %,%/*.c,$(ALL_DIRS)))
+FORMATTED = $(ALL_C) $(ALL_H) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/system/*.c)
 ALL_H    := $(wildcard $(patsubst %,%/*.h,$(ALL_DIRS))) $(wildcard platform/*.h tests/unit/*.h tests/fuzz/*.h)
 BINS     := $(foreach p,$(PROGRAMS),$(if $(wildcard $($(p)_DIR)/main.c),$(B)/$(p)))
 
@@ -97,7 +98,7 @@ $(foreach l,$(LAYERS) platform fake,$(eval $(call layer_rule,$(l))))
 define program_rule
 $(B)/$(1): $(call obj,$(wildcard $($(1)_DIR)/*.c)) $(call lib,$($(1)_NEEDS))
 	@echo "  LD      $$@"
-	$$(Q)$$(CC) $$(CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(call pkgs,$($(1)_LIBS),--libs) -lpthread
+	$$(Q)$$(CC) $$(CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(call pkgs,$($(1)_LIBS),--libs) -lpthread -lm
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -115,6 +116,9 @@ layers: ## includes stay within ALLOW; one .c file a library; no OS outside plat
 portable: $(GEN) ## the portable code compiles with mingw-w64 (compile only)
 	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
 
+format: ## clang-format finds nothing to change
+	@clang-format --dry-run -Werror $(FORMATTED) && echo "ok format ($(words $(FORMATTED)))"
+
 lint: $(GEN) ## clang-format, cppcheck, clang-tidy; LINT="FILE..." for some
 	@tools/dev/lint $(CPPFLAGS) -- $(or $(LINT),$(ALL_C) $(wildcard tests/unit/*.c tests/fuzz/*.c) $(ALL_H))
 
@@ -128,5 +132,5 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk pkg/pkg.mk | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 	@echo "  V=1 shows commands; SAN=address,undefined builds and checks with sanitizers"
 
-.PHONY: all headers layers portable lint shape clean help
+.PHONY: all headers layers portable format lint shape clean help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -105,9 +105,9 @@ int plat_random(void *out, size_t len, struct err *err);
 void plat_uuid(char out[37]); /* random, version 4 */
 /* No core dump, no ptrace: for programs that hold a key. */
 void plat_protect_process(void);
-/* Root turns into whoever owns 'folder' for good, so that what it makes there is theirs; it keeps no
- * right but to reach every file.  Nothing happens to others, when 'folder' is root's, or when there
- * is none. */
+/* Root turns into whoever owns 'folder' for good, so that what it makes there is theirs; it keeps
+ * no right but to reach every file.  Nothing happens to others, when 'folder' is root's, or when
+ * there is none. */
 int plat_act_as_owner(const char *folder, struct err *err);
 /* For log_to_journal(). */
 bool plat_stderr_is_journal(void);

@@ -25,7 +25,7 @@ $(UNIT_FLEET): $(B)/unit/%: $(B)/tests/unit/%.o $(FLEET_OBJ) $(call lib,policy p
 $(UNIT):
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 
 # tests/fuzz/fuzz_NAME.c; fuzz_collector_* and fuzz_check_* also link those programs' objects.
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -38,7 +38,7 @@ $(foreach n,$(FUZZ_NAMES),$(eval $(call replay_rule,$(n))))
 $(REPLAY):
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 
 unit: $(UNIT) ## unit tests (cmocka)
 	@tests/run-unit $(UNIT)
@@ -49,7 +49,7 @@ corpus: $(REPLAY) ## every fuzz corpus, replayed
 # What a control says of the machine it is run on; system tests run it in chroots.
 $(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform base)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(caretaker-check_LIBS),--libs) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(caretaker-check_LIBS),--libs) -lpthread -lm
 
 system: $(BINS) $(B)/unit/test_jose $(B)/facts ## system tests (pytest): real programs, real parts
 	@CARETAKER_BUILD=$(abspath $(B)) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
@@ -73,7 +73,7 @@ fuzz: $(GEN) ## FUZZ=name [FUZZ_SECONDS=60]: fuzz one parser
 	@test -n "$(FUZZ)" || { echo "usage: make fuzz FUZZ=NAME [FUZZ_SECONDS=60]; names: $(FUZZ_NAMES)"; exit 2; }
 	@mkdir -p build/fuzz/$(FUZZ) tests/fuzz/corpus/$(FUZZ)
 	clang $(CPPFLAGS) $(FUZZ_CFLAGS) -o build/fuzz/$(FUZZ).bin tests/fuzz/fuzz_$(FUZZ).c $(FUZZ_SRC) \
-	  $(call pkgs,$(TEST_LIBS),--libs) -lpthread
+	  $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 	build/fuzz/$(FUZZ).bin -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=build/fuzz/$(FUZZ)- \
 	  -print_final_stats=1 build/fuzz/$(FUZZ) tests/fuzz/corpus/$(FUZZ)
 
@@ -82,7 +82,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/benc
 $(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls policy proto platform base)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread
+	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 
 bench: all $(BENCH_BIN) ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
 	@CARETAKER_BUILD=$(abspath $(B)) tests/bench/run $(BENCH)

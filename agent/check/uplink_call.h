@@ -30,8 +30,8 @@ int uplink_call(const struct places *places, const struct config *config,
 		const struct uplink_call *call, struct buf *frame, struct uplink_answer *out,
 		struct err *err);
 
-/* Does the answer say that it is the problem of that name ("unknown-device")?  Whoever carries it may
- * say so: no more than a hint. */
+/* Does the answer say that it is the problem of that name ("unknown-device")?  Whoever carries it
+ * may say so: no more than a hint. */
 bool uplink_problem(const struct uplink_answer *answer, const char *name);
 
 /* For people, why no signed answer came: "the collector answered 503", or the uplink's words. */

@@ -215,8 +215,7 @@ static void write_best(struct jsonw *w, const struct control_input *input,
 	if (is_why(judged, "signatures-old")) {
 		jsonw_int(w, "signature_age_s", judged->age_s);
 		jsonw_int(w, "signature_max_s",
-			  policy_number(input->policy,
-					POLICY_ANTI_VIRUS_SIGNATURES_MAX_AGE_HOURS) *
+			  policy_number(input->policy, POLICY_ANTI_VIRUS_SIGNATURES_MAX_AGE_HOURS) *
 				  HOUR_S);
 	}
 	if (*product->updater)

@@ -100,7 +100,8 @@ static inline char *replaced(const char *text, const char *from, const char *to)
 	return copy;
 }
 
-/* Another base64url character, whatever stood there: '^ 1' would now and then leave the alphabet. */
+/* Another base64url character, whatever stood there: '^ 1' would now and then leave the alphabet.
+ */
 static inline void spoil(char *c)
 {
 	*c = *c == 'A' ? 'B' : 'A';

@@ -30,7 +30,8 @@ struct ingest_item {
 	enum ingest_state state;
 	char why[160];
 	struct store_key key;
-	bool introduced; /* 'key' is one that a heartbeat before it in the request names as the next */
+	bool introduced; /* 'key' is one that a heartbeat before it in the request names as the next
+			  */
 	char hash[HASH_TEXT];
 	const char *jws; /* in the batch's body */
 	size_t jws_len;

@@ -39,8 +39,8 @@ static int set_up(SSL_CTX *ctx, const char *certificate, const char *key, struct
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* Ten thousand idle connections must not hold 34 KiB each. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* No read-ahead: libevent asks SSL_pending(), which does not count a record that was read but
-	 * not looked at, and would wait for ever for what is here. */
+	/* No read-ahead: libevent asks SSL_pending(), which does not count a record that was read
+	 * but not looked at, and would wait for ever for what is here. */
 	if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
 	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1)
 		return fail(err, "set up TLS");
