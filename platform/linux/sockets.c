@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "platform/linux/fact.h"
@@ -24,6 +25,9 @@ struct sockets {
 	char pid[16], program[64];
 	bool ipv6, failed;
 };
+
+/* 150 bytes a socket: some 80,000 of them. */
+#define SOCKET_TABLE_MAX (12 * 1024 * 1024)
 
 #define TCP_LISTENING "0A"
 #define UDP_UNCONNECTED "07"
@@ -60,9 +64,8 @@ static const char *owner_of(const struct sockets *sockets, unsigned long inode)
 }
 
 /* "0: 0100007F:0019 00000000:0000 0A ... uid timeout inode" */
-static void take_socket(void *ctx, char *line)
+static void take_socket(struct sockets *sockets, char *line)
 {
-	struct sockets *sockets = ctx;
 	struct plat_listener *slot, found = {0};
 	char *fields[10], *colon;
 	bool udp = !strcmp(sockets->protocol, "udp");
@@ -140,6 +143,29 @@ static void drop_doubles(struct plat_listeners *listeners)
 	listeners->count = kept;
 }
 
+/* A table that is there but cannot be read whole (too many sockets) must not look like none. */
+static int read_table(const char *path, struct sockets *sockets, bool *any, struct err *err)
+{
+	struct buf text;
+	struct err why;
+	char *cursor, *line;
+	int ret = 0;
+
+	buf_init(&text, 0);
+	if (fact_read(path, SOCKET_TABLE_MAX, &text, &why) < 0) {
+		if (why.code != ERR_NOTFOUND)
+			ret = err_set(err, ERR_UNSUPPORTED, "list sockets: %.200s", why.msg);
+		goto out;
+	}
+	*any = true;
+	cursor = text.data;
+	while ((line = fact_line(&cursor)))
+		take_socket(sockets, line);
+out:
+	buf_clear(&text);
+	return ret;
+}
+
 int plat_listeners(struct plat_listeners *out, struct err *err)
 {
 	static const struct {
@@ -153,16 +179,19 @@ int plat_listeners(struct plat_listeners *out, struct err *err)
 	struct sockets sockets = {.out = &found};
 	bool any = false;
 	size_t i;
+	int ret = 0;
 
 	fact_each_process(take_process, &sockets);
-	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+	for (i = 0; i < sizeof(tables) / sizeof(*tables) && ret == 0; i++) {
 		sockets.protocol = tables[i].protocol;
 		sockets.ipv6 = tables[i].ipv6;
-		any |= fact_lines(tables[i].path, take_socket, &sockets);
+		ret = read_table(tables[i].path, &sockets, &any, err);
 	}
 	free(sockets.owners);
-	if (!any || sockets.failed) {
+	if (ret < 0 || !any || sockets.failed) {
 		plat_listeners_clear(&found);
+		if (ret < 0)
+			return -1;
 		return any ? err_set(err, ERR_NOMEM, "list sockets: out of memory")
 			   : err_set(err, ERR_UNSUPPORTED,
 				     "no list of sockets: /proc/net/tcp is not there");

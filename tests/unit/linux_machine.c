@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "agent/base/buf.h"
 #include "platform/accounts.h"
 #include "platform/disks.h"
 #include "platform/firewall.h"
@@ -564,6 +565,39 @@ static void reads_sockets_and_whose_they_are(void **state)
 	plat_listeners_clear(&listeners);
 }
 
+/* A busy server's table: the one that waits for others stands behind ten thousand connections. */
+static void finds_a_listener_behind_ten_thousand_connections(void **state)
+{
+	static const char connection[] =
+		"   2: 0F02000A:0016 0202000A:D431 01 00000000:00000000 00:00000000 "
+		"00000000     0        0 333 1 0000000044476181 100 0 0 10 0\n";
+	struct plat_listeners listeners;
+	struct buf table;
+	struct err why;
+
+	(void)state;
+	buf_init(&table, 0);
+	buf_adds(&table, "  sl  local_address\n");
+	for (int i = 0; i < 10000; i++)
+		buf_adds(&table, connection);
+	buf_adds(&table, "   1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 "
+			 "00000000 0 0 222 1\n");
+	put("/proc/net/tcp", buf_text(&table));
+	assert_works(plat_listeners(&listeners, &err));
+	assert_int_equal(listeners.count, 1);
+	assert_int_equal(listeners.items[0].port, 22);
+	plat_listeners_clear(&listeners);
+	/* Past what is read, it is said so: never taken for an empty one. */
+	for (int i = 0; i < 90000; i++)
+		buf_adds(&table, connection);
+	put("/proc/net/tcp", buf_text(&table));
+	put("/proc/net/udp", "  sl header\n");
+	assert_int_equal(plat_listeners(&listeners, &why), -1);
+	assert_int_equal(why.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(why.msg, "list sockets"));
+	buf_clear(&table);
+}
+
 static void reads_sshd_as_it_reads_itself(void **state)
 {
 	static const struct {
@@ -752,6 +786,7 @@ int main(void)
 		TEST(reads_gnomes_lock_with_dconfs_locks),
 		TEST(reads_kdes_and_xfces_lock),
 		TEST(reads_sockets_and_whose_they_are),
+		TEST(finds_a_listener_behind_ten_thousand_connections),
 		TEST(reads_sshd_as_it_reads_itself),
 		TEST(reads_ways_past_the_filter),
 		TEST(reads_what_the_machine_is),
