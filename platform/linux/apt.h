@@ -24,7 +24,7 @@ int apt_read_simulation(char *text, struct plat_updates *out, struct err *err);
 
 /* --- "apt-cache policy" --- */
 struct apt_archive {
-	char source[200]; /* "http://deb.debian.org/debian bookworm/main amd64 Packages" */
+	char source[200]; /* "http://archive.example/debian bookworm/main amd64 Packages" */
 	char origin[64], label[64], suite[64];
 };
 struct apt_archives {

@@ -73,11 +73,11 @@ static void tells_versions_above_the_installed_one(void **state)
 		"libssl3:\n"
 		"  Installed: 3.0.11-1\n  Candidate: 3.0.15-1\n  Version table:\n"
 		"     3.0.15-1 500 (phased 20%)\n"
-		"        500 http://deb.debian.org/debian bookworm/main amd64 Packages\n"
+		"        500 http://archive.example/debian bookworm/main amd64 Packages\n"
 		" *** 3.0.11-1 100\n"
 		"        100 /var/lib/dpkg/status\n"
 		"     3.0.9-1 -1\n"
-		"         -1 http://deb.debian.org/debian-security bookworm-security/main amd64 "
+		"         -1 http://archive.example/debian-security bookworm-security/main amd64 "
 		"Packages\n"
 		"own-tool:\n"
 		"  Installed: 1.0\n  Candidate: 1.0\n  Package pin: 1.0\n  Version table:\n"
@@ -89,9 +89,10 @@ static void tells_versions_above_the_installed_one(void **state)
 	apt_read_policy(copy(said), note, got);
 	assert_string_equal(
 		got,
-		"libssl3 3.0.15-1 above http://deb.debian.org/debian bookworm/main amd64 Packages\n"
+		"libssl3 3.0.15-1 above http://archive.example/debian bookworm/main amd64 "
+		"Packages\n"
 		"libssl3 3.0.11-1 installed /var/lib/dpkg/status\n"
-		"libssl3 3.0.9-1 http://deb.debian.org/debian-security bookworm-security/main "
+		"libssl3 3.0.9-1 http://archive.example/debian-security bookworm-security/main "
 		"amd64 Packages\n"
 		"own-tool 1.0 installed /var/lib/dpkg/status\n");
 }
@@ -101,9 +102,9 @@ static void knows_a_security_archive_by_label_suite_or_address(void **state)
 	static const char said[] =
 		"Package files:\n"
 		" 100 /var/lib/dpkg/status\n     release a=now\n"
-		" 500 http://deb.debian.org/debian bookworm/main amd64 Packages\n"
+		" 500 http://archive.example/debian bookworm/main amd64 Packages\n"
 		"     release v=12.8,o=Debian,a=stable,n=bookworm,l=Debian,c=main,b=amd64\n"
-		"     origin deb.debian.org\n"
+		"     origin archive.example\n"
 		" 500 file:/archive ./ Packages\n"
 		"     release o=Debian,a=stable-security,l=Debian-Security,c=,b=amd64\n"
 		" 500 http://archive.ubuntu.com/ubuntu jammy-security/main amd64 Packages\n"
