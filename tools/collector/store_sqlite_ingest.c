@@ -443,6 +443,8 @@ static int load_holdings(struct work *w, const int *ids, struct holdings *out, s
 		h->control = (int)sq_int(st, 0);
 		h->standing = (enum standing)sq_int(st, 4);
 		h->reason.standing = h->standing;
+		h->reason.since = 0;
+		h->reason.why[0] = '\0';
 		if (sq_is_cause(h->standing)) {
 			h->reason.since = sq_int(st, 2) > 0 ? sq_int(st, 2) : sq_int(st, 6);
 			sq_text(st, 7, h->reason.why, sizeof(h->reason.why));
