@@ -9,6 +9,7 @@
 #define CARETAKER_PROTO_PIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/proto/crypto.h"
@@ -27,5 +28,8 @@ void pin_set(struct pin *pin, const uint8_t fingerprints[][CRYPTO_HASH_SIZE], un
 /* 'ssl_ctx' is OpenSSL's SSL_CTX *, as CURLOPT_SSL_CTX_FUNCTION hands it over.  'pin' must outlive
  * the connection. */
 void pin_install(struct pin *pin, void *ssl_ctx);
+
+/* Who issued 'certificate' (OpenSSL's X509 *, or NULL), cleaned for people; "" when not known. */
+void pin_name_issuer(const void *certificate, char *out, size_t out_size);
 
 #endif

@@ -40,19 +40,16 @@ static X509 *find_pinned(const struct pin *pin, X509 *leaf, STACK_OF(X509) * cha
 	return NULL;
 }
 
-static void name_issuer(struct pin *pin, const X509 *leaf)
+void pin_name_issuer(const void *certificate, char *out, size_t out_size)
 {
-	char text[256];
-	const X509_NAME *name = leaf ? X509_get_issuer_name(leaf) : NULL;
+	const X509_NAME *name = certificate ? X509_get_issuer_name(certificate) : NULL;
+	char text[256] = "";
 
-	if (!name)
-		return;
-	if (X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, text,
-				      sizeof(text)) <= 0 &&
-	    X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_organizationName, text,
-				      sizeof(text)) <= 0)
-		return;
-	text_clean(pin->issuer, sizeof(pin->issuer), text, strlen(text));
+	if (name && X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, text,
+					      sizeof(text)) <= 0)
+		(void)X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_organizationName,
+						text, sizeof(text));
+	text_clean(out, out_size, text, strlen(text));
 }
 
 /* Is 'leaf' valid up to 'anchor', dates apart? */
@@ -83,7 +80,7 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
 	pin->refused = !anchor || !chain_holds(leaf, chain, anchor);
 	if (pin->refused) {
-		name_issuer(pin, leaf);
+		pin_name_issuer(leaf, pin->issuer, sizeof(pin->issuer));
 		X509_STORE_CTX_set_error(ctx, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN);
 		return 0;
 	}

@@ -24,20 +24,6 @@ void tls_init(struct tls *tls, const struct uplink_request *request)
 		pin_set(&tls->pin, request->pins, request->pin_count);
 }
 
-static void name_issuer(struct tls *tls, X509 *leaf)
-{
-	const X509_NAME *name = leaf ? X509_get_issuer_name(leaf) : NULL;
-	char text[256] = "";
-
-	if (!name)
-		return;
-	if (X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, text,
-				      sizeof(text)) <= 0)
-		(void)X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_organizationName,
-						text, sizeof(text));
-	text_clean(tls->issuer, sizeof(tls->issuer), text, strlen(text));
-}
-
 static int verify_by_store(X509_STORE_CTX *ctx, void *arg)
 {
 	int64_t now = plat_now();
@@ -51,7 +37,7 @@ static int verify_by_store(X509_STORE_CTX *ctx, void *arg)
 	tls->refused = true;
 	why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
 	text_clean(tls->why, sizeof(tls->why), why, strlen(why));
-	name_issuer(tls, X509_STORE_CTX_get0_cert(ctx));
+	pin_name_issuer(X509_STORE_CTX_get0_cert(ctx), tls->issuer, sizeof(tls->issuer));
 	return 0;
 }
 
