@@ -1,0 +1,89 @@
+/* What plugs in, and letting it through or not: real devices of this machine.
+ *
+ * Interfaces are de-authorised, devices never: a keyboard on the same device goes on typing.  All
+ * paths lie below the roots given to plat_gate_open(), so that tests give folders of their own.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_PLATFORM_GATE_H
+#define CARETAKER_PLATFORM_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* A device at a port, raw: what is in these bytes is the device's own word. */
+struct plat_port_device {
+	char port[32];
+	unsigned char descriptors[4096]; /* longer ones are cut, and refused by who reads them */
+	size_t descriptors_len;
+	char serial[256], maker[256], model[256]; /* as sysfs has them: not cleaned; "" none */
+	bool builtin;
+	char panel[16];
+	struct plat_port_interface {
+		char name[32];
+		unsigned number;
+		char text[256];
+		char modalias[128];
+		bool authorized;
+		bool bound; /* to a driver */
+	} interfaces[32];
+	unsigned interface_count;
+};
+
+struct plat_gate;
+/* 'sysfs' is "/sys", 'modules' "/lib/modules/RELEASE", but for tests. */
+int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err);
+void plat_gate_close(struct plat_gate *gate);
+
+/* Every device at a port, root hubs left out; -1 ends the walk when 'each' returns it. */
+int plat_gate_devices(struct plat_gate *gate,
+		      int (*each)(void *ctx, const struct plat_port_device *device), void *ctx,
+		      struct err *err);
+/* One; ERR_NOTFOUND when it is gone. */
+int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_device *out,
+		     struct err *err);
+
+/* Every line of this kernel's modules.alias ('builtin' false) and every entry of
+ * modules.builtin.modinfo ('builtin' true) that could concern a USB interface. */
+int plat_gate_aliases(struct plat_gate *gate,
+		      void (*each)(void *ctx, bool builtin, const char *entry, size_t len),
+		      void *ctx, struct err *err);
+
+/* Authorises the interface and has a driver looked for, or takes its driver and its authority. */
+int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err);
+int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *err);
+
+/* Disks and partitions that hang on a device ("2-1") or stand by themselves (card readers, eSATA,
+ * optical). */
+struct plat_medium {
+	char name[32];   /* "sda1" */
+	char parent[32]; /* "sda"; "" for a disk */
+	char port[32];   /* of the USB device it hangs on; "" none */
+	uint64_t bytes;
+	bool removable, read_only, optical;
+	bool has_parts;
+	char file_system[24]; /* as libblkid (udev's ID_FS_TYPE) says; "" none or not yet told */
+	bool told;            /* udev has looked at it */
+	bool holds_system;    /* a mounted /, /boot, /home, /usr, /var or swap lies on it, through
+				 device mapper too */
+	bool mounted;
+};
+int plat_gate_media(struct plat_gate *gate, const char *port,
+		    int (*each)(void *ctx, const struct plat_medium *medium), void *ctx,
+		    struct err *err);
+
+/* Read-only for everyone from now on (BLKROSET), or writable again.  What is mounted to be written
+ * stays so: unmount it first. */
+int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, struct err *err);
+/* Syncs and unmounts every mount of a disk and its partitions, in the host's mount namespace; a
+ * mount that is busy is taken from its users lazily after 'patience_ms'. */
+int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patience_ms,
+		      struct err *err);
+/* Opens what is closed to udisks and users ("change" event after the property went), or closes. */
+int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err);
+
+/* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
+int plat_gate_seat(char user[64], bool *out_locked, struct err *err);
+
+#endif
