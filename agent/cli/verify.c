@@ -133,32 +133,6 @@ static void find_word(const struct buf *text, struct word *out)
 			     &jws, &err) == 0;
 }
 
-/* The first heartbeat's signer, when the collector says that it is the device's. */
-static const struct crypto_key *key_by_word(const struct word *word, const char *chain, size_t len,
-					    struct err *err)
-{
-	const struct crypto_key *key;
-	struct jws jws;
-
-	while (len) {
-		size_t line = line_len(chain, len), step = line < len ? line + 1 : line;
-
-		if (jws_split(JWS_HEARTBEAT, chain, line, &jws, err) == 0) {
-			key = device_keys_find(&word->keys, jws.kid);
-			if (!key)
-				err_set(err, ERR_AUTH,
-					"its first heartbeat is signed by key '%s', which the "
-					"collector does not name as this device's",
-					jws.kid);
-			return key;
-		}
-		chain += step;
-		len -= step;
-	}
-	err_set(err, ERR_INVALID, "there is no heartbeat in it");
-	return NULL;
-}
-
 /* --- the report --- */
 
 static void write_word(const struct word *word, struct jsonw *w)
@@ -262,33 +236,44 @@ static bool holds(const struct chain_report *report)
 	return report->finding_count <= KEPT;
 }
 
+/* Somebody else's chain under this device's statement: said before anything is said of it. */
+static int matches_word(const struct word *word, const struct chain_report *report, struct err *err)
+{
+	if (!report->good)
+		return err_set(err, ERR_AUTH,
+			       "no heartbeat in it is signed by a key that the collector names as "
+			       "this device's");
+	if (strcmp(word->keys.device, report->device) != 0)
+		return err_set(err, ERR_AUTH,
+			       "the collector's word is about device '%s', the chain is of '%s'",
+			       word->keys.device, report->device);
+	return 0;
+}
+
 /* The statement is a line of the file that is no part of the chain. */
 static int check_chain(const struct buf *text, const struct word *word,
 		       const struct crypto_key *key, struct chain_report *out, struct err *err)
 {
-	const char *chain = buf_text(text);
-	size_t len = text->len, skip;
+	const struct crypto_key *keys[DEVICE_KEYS_MAX] = {key};
+	struct chain chain = {.text = buf_text(text), .len = text->len, .line = 1, .keys = keys};
+	size_t skip;
 
+	chain.key_count = key != NULL;
 	if (word->has) {
-		skip = line_len(chain, len);
-		skip += skip < len;
-		chain += skip;
-		len -= skip;
+		skip = line_len(chain.text, chain.len);
+		skip += skip < chain.len;
+		chain.text += skip;
+		chain.len -= skip;
+		chain.line++;
 	}
 	if (word->checked) {
-		key = key_by_word(word, chain, len, err);
-		if (!key)
-			return -1;
+		for (unsigned i = 0; i < word->keys.count; i++)
+			keys[i] = word->keys.keys[i];
+		chain.key_count = word->keys.count;
 	}
-	if (chain_check(chain, len, key, out, err) < 0)
+	if (chain_check(&chain, out, err) < 0)
 		return -1;
-	for (size_t i = 0; word->has && i < out->finding_count && i < KEPT; i++)
-		out->findings[i].line++;
-	if (word->checked && strcmp(word->keys.device, out->device) != 0)
-		return err_set(err, ERR_AUTH,
-			       "the collector's word is about device '%s', the chain is of '%s'",
-			       word->keys.device, out->device);
-	return 0;
+	return word->checked ? matches_word(word, out, err) : 0;
 }
 
 static enum cli_exit verify(const struct options *options, const struct buf *text,

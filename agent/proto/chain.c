@@ -1,7 +1,9 @@
-/* See chain.h.  Each line is judged alone first; then the links between them are compared, sorted,
- * so that a year of heartbeats in any order takes a moment. SPDX-License-Identifier: Apache-2.0 */
+/* See chain.h.  Each line is judged alone first, as soon as its signer is known; then the links
+ * between them are compared, sorted, so that a year of heartbeats in any order takes a moment.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/proto/chain.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,20 +19,34 @@
 #define ERASED_MAX 1024
 #define SUCCESSORS_MAX 16
 
+/* A heartbeat's place in the chain; an erased row has no time and no key. */
 struct link {
-	char hash[HASH_TEXT], prev[HASH_TEXT];
+	char hash[HASH_TEXT], prev[HASH_TEXT], kid[CRYPTO_KID_LEN + 1];
 	int64_t seq, at;
 	size_t line;
 };
 
+/* A line that is a JWS.  It waits until its signer is known, which another line may announce, and
+ * then until it is known whose it is. */
+struct line {
+	enum { LINE_SHUT, LINE_OPEN, LINE_DONE } state;
+	struct jws jws;
+	struct link link;
+	char device[UUID_LEN + 1], next_kid[CRYPTO_KID_LEN + 1];
+	uint8_t next_key[CRYPTO_POINT_SIZE];
+};
+
 struct walk {
 	struct chain_report *report;
-	const struct crypto_key *key;
-	struct crypto_key *successors[SUCCESSORS_MAX];
+	const struct crypto_key *keys[CHAIN_KEYS_MAX + SUCCESSORS_MAX];
+	unsigned key_count;
+	struct crypto_key *successors[SUCCESSORS_MAX]; /* those of 'keys' that are ours to free */
 	unsigned successor_count;
 	/* Keys of the one device: a delta does not say whose it is, its key does. */
-	char kids[SUCCESSORS_MAX + 1][CRYPTO_KID_LEN + 1];
+	char kids[CHAIN_KEYS_MAX + SUCCESSORS_MAX][CRYPTO_KID_LEN + 1];
 	unsigned kid_count;
+	struct line *lines;
+	size_t line_count, line_size;
 	struct link *links;
 	size_t count, size;
 };
@@ -56,146 +72,37 @@ static void finding(struct walk *walk, enum chain_finding_kind kind, size_t line
 	va_end(ap);
 }
 
+/* Room for one more of 'item' bytes. */
+static int grow(void **array, size_t count, size_t *size, size_t item, struct err *err)
+{
+	size_t more = *size ? *size * 2 : 256;
+	void *larger;
+
+	if (count < *size)
+		return 0;
+	larger = realloc(*array, more * item);
+	if (!larger)
+		return err_set(err, ERR_NOMEM, "no memory for %zu heartbeats", more);
+	*array = larger;
+	*size = more;
+	return 0;
+}
+
 static int add_link(struct walk *walk, const struct link *link, struct err *err)
 {
-	if (walk->count == walk->size) {
-		size_t size = walk->size ? walk->size * 2 : 256;
-		struct link *links = realloc(walk->links, size * sizeof(*links));
+	void *links = walk->links;
 
-		if (!links)
-			return err_set(err, ERR_NOMEM, "no memory for %zu heartbeats", size);
-		walk->links = links;
-		walk->size = size;
-	}
+	if (grow(&links, walk->count, &walk->size, sizeof(*link), err) != 0)
+		return -1;
+	walk->links = links;
 	walk->links[walk->count++] = *link;
 	return 0;
 }
 
-/* --- one line --- */
+/* --- reading lines --- */
 
-/* The key that a line says signed it, when it is one of ours. */
-static const struct crypto_key *signer_of(const struct walk *walk, const struct jws *jws)
-{
-	if (strcmp(crypto_key_kid(walk->key), jws->kid) == 0)
-		return walk->key;
-	for (unsigned i = 0; i < walk->successor_count; i++)
-		if (strcmp(crypto_key_kid(walk->successors[i]), jws->kid) == 0)
-			return walk->successors[i];
-	return NULL;
-}
-
-static bool signature_good(struct walk *walk, const struct jws *jws, size_t line)
-{
-	const struct crypto_key *key;
-
-	if (!walk->key)
-		return true;
-	key = signer_of(walk, jws);
-	if (!key)
-		finding(walk, CHAIN_BAD_SIGNATURE, line, 0, "signed by another key: '%s'",
-			jws->kid);
-	else if (!jws_verify(jws, key))
-		finding(walk, CHAIN_BAD_SIGNATURE, line, 0, "the signature does not hold");
-	else
-		return true;
-	return false;
-}
-
-static int take_successor(struct walk *walk, const struct heartbeat *heartbeat, struct err *err)
-{
-	if (!walk->key || !heartbeat->next_kid[0] || walk->successor_count == SUCCESSORS_MAX)
-		return 0;
-	if (crypto_key_new(heartbeat->next_key, &walk->successors[walk->successor_count], err) != 0)
-		return -1;
-	walk->successor_count++;
-	return 0;
-}
-
-static bool has_kid(const struct walk *walk, const char *kid)
-{
-	for (unsigned i = 0; i < walk->kid_count; i++)
-		if (strcmp(walk->kids[i], kid) == 0)
-			return true;
-	return false;
-}
-
-static void take_kid(struct walk *walk, const char *kid)
-{
-	if (kid[0] && !has_kid(walk, kid) && walk->kid_count <= SUCCESSORS_MAX)
-		memcpy(walk->kids[walk->kid_count++], kid, CRYPTO_KID_LEN + 1);
-}
-
-/* Is it the device's that the file began with? */
-static bool same_device(struct walk *walk, const struct jws *jws, const struct heartbeat *heartbeat,
-			size_t line)
-{
-	struct chain_report *report = walk->report;
-
-	if (!heartbeat->device[0]) {
-		if (has_kid(walk, jws->kid))
-			return true;
-		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
-			"names no device, and its key '%s' signed none of those before it",
-			jws->kid);
-		return false;
-	}
-	if (!report->device[0] && has_kid(walk, jws->kid))
-		memcpy(report->device, heartbeat->device, sizeof(report->device));
-	if (strcmp(report->device, heartbeat->device) == 0)
-		return true;
-	if (report->device[0])
-		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
-			"of device '%s', those before are of '%s'", heartbeat->device,
-			report->device);
-	else
-		finding(walk, CHAIN_OTHER_DEVICE, line, heartbeat->seq,
-			"of device '%s', those before are another key's", heartbeat->device);
-	return false;
-}
-
-static int take_heartbeat(struct walk *walk, const struct jws *jws,
-			  const struct heartbeat *heartbeat, size_t line, struct err *err)
-{
-	struct chain_report *report = walk->report;
-	struct link link = {.seq = heartbeat->seq, .at = heartbeat->at, .line = line};
-
-	if (!report->kid[0]) {
-		memcpy(report->kid, jws->kid, sizeof(report->kid));
-		take_kid(walk, jws->kid);
-	}
-	if (!same_device(walk, jws, heartbeat, line))
-		return 0;
-	take_kid(walk, jws->kid);
-	take_kid(walk, heartbeat->next_kid);
-	report->good++;
-	crypto_sha256_b64(jws->text, jws->text_len, link.hash);
-	memcpy(link.prev, heartbeat->prev, sizeof(link.prev));
-	if (take_successor(walk, heartbeat, err) != 0)
-		return -1;
-	return add_link(walk, &link, err);
-}
-
-static int check_body(struct walk *walk, const struct jws *jws, size_t line, struct err *err)
-{
-	struct heartbeat heartbeat;
-	struct err why = {0};
-	struct buf payload;
-	int ret = 0;
-
-	buf_init(&payload, 0);
-	if (jws_payload(jws, &payload, &why) != 0 ||
-	    heartbeat_decode(buf_text(&payload), payload.len, &heartbeat, &why) != 0) {
-		finding(walk, CHAIN_BAD_FORM, line, 0, "%.190s", why.msg);
-	} else {
-		ret = take_heartbeat(walk, jws, &heartbeat, line, err);
-		heartbeat_clear(&heartbeat);
-	}
-	buf_clear(&payload);
-	return ret;
-}
-
-static int check_erased(struct walk *walk, const char *text, size_t len, size_t line,
-			struct err *err)
+static int read_erased(struct walk *walk, const char *text, size_t len, size_t line,
+		       struct err *err)
 {
 	struct link link = {.line = line};
 	struct json *row = NULL;
@@ -216,37 +123,42 @@ static int check_erased(struct walk *walk, const char *text, size_t len, size_t 
 	return add_link(walk, &link, err);
 }
 
-static int check_line(struct walk *walk, const char *text, size_t len, size_t line,
-		      bool *out_recognised, struct err *err)
+static int read_line(struct walk *walk, const char *text, size_t len, size_t number,
+		     bool *out_recognised, struct err *err)
 {
+	struct line line = {.link.line = number};
+	void *lines = walk->lines;
 	struct err why;
-	struct jws jws;
 
 	walk->report->checked++;
 	if (text[0] == '{') {
 		*out_recognised = true;
-		return check_erased(walk, text, len, line, err);
+		return read_erased(walk, text, len, number, err);
 	}
-	if (jws_split(JWS_HEARTBEAT, text, len, &jws, &why) != 0) {
-		finding(walk, CHAIN_BAD_FORM, line, 0, "%.190s", why.msg);
+	if (jws_split(JWS_HEARTBEAT, text, len, &line.jws, &why) != 0) {
+		finding(walk, CHAIN_BAD_FORM, number, 0, "%.190s", why.msg);
 		return 0;
 	}
 	*out_recognised = true;
-	return signature_good(walk, &jws, line) ? check_body(walk, &jws, line, err) : 0;
+	if (grow(&lines, walk->line_count, &walk->line_size, sizeof(line), err) != 0)
+		return -1;
+	walk->lines = lines;
+	walk->lines[walk->line_count++] = line;
+	return 0;
 }
 
-static int check_lines(struct walk *walk, const char *text, size_t len, struct err *err)
+static int read_lines(struct walk *walk, const struct chain *chain, struct err *err)
 {
-	const char *end = text + len;
+	const char *text = chain->text, *end = text + chain->len;
 	bool recognised = false;
 
-	for (size_t line = 1; text < end; line++) {
+	for (size_t line = chain->line; text < end; line++) {
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		size_t line_len = (size_t)((stop ? stop : end) - text);
 
 		if (line_len > 0 && text[line_len - 1] == '\r')
 			line_len--;
-		if (line_len > 0 && check_line(walk, text, line_len, line, &recognised, err) != 0)
+		if (line_len > 0 && read_line(walk, text, line_len, line, &recognised, err) != 0)
 			return -1;
 		text = stop ? stop + 1 : end;
 	}
@@ -254,6 +166,157 @@ static int check_lines(struct walk *walk, const char *text, size_t len, struct e
 		return err_set(err, ERR_INVALID,
 			       "no heartbeats: expected a JWS of typ 'caretaker-heartbeat+jws' a "
 			       "line");
+	return 0;
+}
+
+/* --- one line --- */
+
+/* The key that a line says signed it, when it is one of ours. */
+static const struct crypto_key *signer_of(const struct walk *walk, const struct line *line)
+{
+	for (unsigned i = 0; i < walk->key_count; i++)
+		if (strcmp(crypto_key_kid(walk->keys[i]), line->jws.kid) == 0)
+			return walk->keys[i];
+	return NULL;
+}
+
+static bool has_kid(const struct walk *walk, const char *kid)
+{
+	for (unsigned i = 0; i < walk->kid_count; i++)
+		if (strcmp(walk->kids[i], kid) == 0)
+			return true;
+	return false;
+}
+
+static void take_kid(struct walk *walk, const char *kid)
+{
+	if (kid[0] && !has_kid(walk, kid) &&
+	    walk->kid_count < sizeof(walk->kids) / sizeof(*walk->kids))
+		memcpy(walk->kids[walk->kid_count++], kid, CRYPTO_KID_LEN + 1);
+}
+
+/* Only what is signed is opened: LINE_OPEN with its facts, or LINE_DONE with a finding. */
+static void open_line(struct walk *walk, const struct crypto_key *key, struct line *line)
+{
+	struct heartbeat heartbeat;
+	struct err why = {0};
+	struct buf payload;
+
+	line->state = LINE_DONE;
+	if (key && !jws_verify(&line->jws, key)) {
+		finding(walk, CHAIN_BAD_SIGNATURE, line->link.line, 0,
+			"the signature does not hold");
+		return;
+	}
+	buf_init(&payload, 0);
+	if (jws_payload(&line->jws, &payload, &why) != 0 ||
+	    heartbeat_decode(buf_text(&payload), payload.len, &heartbeat, &why) != 0) {
+		finding(walk, CHAIN_BAD_FORM, line->link.line, 0, "%.190s", why.msg);
+	} else {
+		line->state = LINE_OPEN;
+		line->link.seq = heartbeat.seq;
+		line->link.at = heartbeat.at;
+		memcpy(line->link.prev, heartbeat.prev, sizeof(line->link.prev));
+		memcpy(line->link.kid, line->jws.kid, sizeof(line->link.kid));
+		memcpy(line->device, heartbeat.device, sizeof(line->device));
+		memcpy(line->next_kid, heartbeat.next_kid, sizeof(line->next_kid));
+		memcpy(line->next_key, heartbeat.next_key, sizeof(line->next_key));
+		heartbeat_clear(&heartbeat);
+	}
+	buf_clear(&payload);
+}
+
+/* Is it known to be of the device whose file this is?  That one is known by its keys or, where
+ * none was given, by the first heartbeat that can be read. */
+static bool belongs(const struct walk *walk, const struct line *line)
+{
+	bool known = has_kid(walk, line->jws.kid) || has_kid(walk, line->next_kid);
+
+	if (line->device[0] && walk->report->device[0])
+		return strcmp(line->device, walk->report->device) == 0;
+	return known;
+}
+
+static int take_line(struct walk *walk, struct line *line, struct err *err)
+{
+	struct crypto_key **next = &walk->successors[walk->successor_count];
+
+	line->state = LINE_DONE;
+	if (line->device[0])
+		memcpy(walk->report->device, line->device, sizeof(line->device));
+	take_kid(walk, line->jws.kid);
+	take_kid(walk, line->next_kid);
+	if (walk->report->signatures_checked && line->next_kid[0] &&
+	    walk->successor_count < SUCCESSORS_MAX) {
+		if (crypto_key_new(line->next_key, next, err) != 0)
+			return -1;
+		walk->successor_count++;
+		walk->keys[walk->key_count++] = *next;
+	}
+	walk->report->good++;
+	crypto_sha256_b64(line->jws.text, line->jws.text_len, line->link.hash);
+	return add_link(walk, &line->link, err);
+}
+
+/* Once over the lines that wait still. */
+static int settle(struct walk *walk, bool *out_progress, struct err *err)
+{
+	bool checked = walk->report->signatures_checked;
+
+	*out_progress = false;
+	for (size_t i = 0; i < walk->line_count; i++) {
+		struct line *line = &walk->lines[i];
+		const struct crypto_key *key = NULL;
+
+		if (line->state == LINE_SHUT && checked)
+			key = signer_of(walk, line);
+		if (line->state == LINE_SHUT && (key || !checked)) {
+			open_line(walk, key, line);
+			*out_progress = true;
+		}
+		if (line->state != LINE_OPEN)
+			continue;
+		if (walk->kid_count == 0)
+			take_kid(walk, line->jws.kid);
+		if (!belongs(walk, line))
+			continue;
+		if (take_line(walk, line, err) != 0)
+			return -1;
+		*out_progress = true;
+	}
+	return 0;
+}
+
+static void say_foreign(struct walk *walk, const struct line *line)
+{
+	const char *device = walk->report->device;
+
+	if (line->state == LINE_SHUT)
+		finding(walk, CHAIN_BAD_SIGNATURE, line->link.line, 0,
+			"signed by another key: '%s'", line->jws.kid);
+	else if (line->state == LINE_OPEN && !line->device[0])
+		finding(walk, CHAIN_OTHER_DEVICE, line->link.line, line->link.seq,
+			"names no device, and its key '%s' is not known as this one's",
+			line->jws.kid);
+	else if (line->state == LINE_OPEN && device[0])
+		finding(walk, CHAIN_OTHER_DEVICE, line->link.line, line->link.seq,
+			"of device '%s', the file is of '%s'", line->device, device);
+	else if (line->state == LINE_OPEN)
+		finding(walk, CHAIN_OTHER_DEVICE, line->link.line, line->link.seq,
+			"of device '%s', the file is another key's", line->device);
+}
+
+/* An announcement may stand after what its key signed: lines wait, until a whole round tells
+ * nothing new.  There are no more rounds than keys. */
+static int judge_lines(struct walk *walk, struct err *err)
+{
+	bool progress = true;
+
+	while (progress)
+		if (settle(walk, &progress, err) != 0)
+			return -1;
+	for (size_t i = 0; i < walk->line_count; i++)
+		say_foreign(walk, &walk->lines[i]);
 	return 0;
 }
 
@@ -365,6 +428,8 @@ static void compare_links(struct walk *walk)
 	report->last_seq = last->seq;
 	report->last_at = last->at;
 	memcpy(report->head, last->hash, sizeof(report->head));
+	for (size_t i = 0; i < walk->count && !report->kid[0]; i++)
+		memcpy(report->kid, walk->links[i].kid, sizeof(report->kid));
 	drop_repeats(walk);
 	find_gaps(walk, report->first_seq);
 	find_forks(walk);
@@ -379,13 +444,20 @@ static int finding_by_line(const void *a, const void *b)
 	return (int)x->kind - (int)y->kind;
 }
 
-int chain_check(const char *text, size_t len, const struct crypto_key *key,
-		struct chain_report *out, struct err *err)
+int chain_check(const struct chain *chain, struct chain_report *out, struct err *err)
 {
-	struct chain_report report = {.signatures_checked = key != NULL};
-	struct walk walk = {.report = &report, .key = key};
-	int ret = check_lines(&walk, text, len, err);
+	struct chain_report report = {.signatures_checked = chain->key_count > 0};
+	struct walk walk = {.report = &report};
+	int ret;
 
+	assert(chain->key_count <= CHAIN_KEYS_MAX);
+	for (size_t i = 0; i < chain->key_count; i++) {
+		walk.keys[walk.key_count++] = chain->keys[i];
+		take_kid(&walk, crypto_key_kid(chain->keys[i]));
+	}
+	ret = read_lines(&walk, chain, err);
+	if (ret == 0)
+		ret = judge_lines(&walk, err);
 	if (ret == 0) {
 		compare_links(&walk);
 		qsort(report.findings,
@@ -395,6 +467,7 @@ int chain_check(const char *text, size_t len, const struct crypto_key *key,
 	}
 	for (unsigned i = 0; i < walk.successor_count; i++)
 		crypto_key_free(walk.successors[i]);
+	free(walk.lines);
 	free(walk.links);
 	return ret;
 }

@@ -28,19 +28,28 @@ struct chain_finding {
 };
 struct chain_report {
 	char device[UUID_LEN + 1];
-	char kid[CRYPTO_KID_LEN + 1];
-	bool signatures_checked; /* false: no key was given */
+	char kid[CRYPTO_KID_LEN + 1]; /* that signed the first heartbeat of those that are good */
+	bool signatures_checked;      /* false: no key was given */
 	size_t checked, good;
 	int64_t first_seq, last_seq, first_at, last_at;
 	char head[HASH_TEXT];
 	size_t finding_count; /* all; the first 100 are kept */
 	struct chain_finding findings[100];
 };
-/* 'text' holds one JWS (or one erased row {"seq","hash","prev"}) a line.  'key' NULL: the key is
- * not known, signatures are not checked and the report says so.  A key that a good heartbeat names
- * as its successor is taken for those after it.  -1 only for what is no file of heartbeats at all.
- */
-int chain_check(const char *text, size_t len, const struct crypto_key *key,
-		struct chain_report *out, struct err *err);
+
+#define CHAIN_KEYS_MAX 16
+
+struct chain {
+	const char
+		*text; /* one JWS (or one erased row {"seq","hash","prev"}) a line, in any order */
+	size_t len;
+	size_t line; /* the number that findings give the first line: 1, or what stands above it */
+	/* The device's keys; none: they are not known, signatures are not checked and the report
+	 * says so.  A key that a good heartbeat names as its successor is taken with them. */
+	const struct crypto_key *const *keys;
+	size_t key_count;
+};
+/* -1 only for what is no file of heartbeats at all. */
+int chain_check(const struct chain *chain, struct chain_report *out, struct err *err);
 
 #endif

@@ -70,9 +70,11 @@ static void add(const struct line *line)
 
 static void check(const struct crypto_key *key)
 {
+	struct chain chain = {.text = file.data, .len = file.len, .line = 1, .keys = &key};
 	struct err err = {0};
 
-	if (chain_check(file.data, file.len, key, &report, &err) != 0)
+	chain.key_count = key != NULL;
+	if (chain_check(&chain, &report, &err) != 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -210,8 +212,8 @@ static void counts_a_delta_of_another_key_as_another_device(void **state)
 	add(c);
 	add(d);
 	check(NULL);
-	snprintf(want, sizeof(want),
-		 "names no device, and its key '%s' signed none of those before it", kid_of(other));
+	snprintf(want, sizeof(want), "names no device, and its key '%s' is not known as this one's",
+		 kid_of(other));
 	assert_int_equal(report.finding_count, 1);
 	expect(0, CHAIN_OTHER_DEVICE, 3, 3, want);
 	assert_string_equal(report.device, "6f1cb9a4-3c0e-4b57-9a55-0d9e8a7c41f2");
@@ -231,6 +233,71 @@ static void follows_a_rotated_key(void **state)
 	check(crypto_signer_key(signer));
 	assert_int_equal(report.finding_count, 0);
 	assert_int_equal(report.good, 2);
+	crypto_signer_free(next);
+	drop_lines();
+}
+
+/* What a successor signed may stand before the line that announces it. */
+static void follows_a_rotated_key_whatever_the_order_of_lines(void **state)
+{
+	enum { COUNT_LINES = 5, ORDERS = 120 };
+	struct crypto_signer *second = new_signer(), *third = new_signer();
+	const struct line *chain[COUNT_LINES];
+
+	(void)state;
+	chain[0] = beat(signer, 1, NULL, 0, NULL);
+	chain[1] = beat(signer, 2, chain[0], 0, second);
+	chain[2] = beat(second, 3, chain[1], 0, third);
+	chain[3] = beat(third, 4, chain[2], 0, NULL);
+	chain[4] = beat(third, 5, chain[3], 0, NULL);
+	for (int order = 0; order < ORDERS; order++) {
+		const struct line *left[COUNT_LINES];
+		int rest = order, count = COUNT_LINES;
+
+		memcpy(left, chain, sizeof(left));
+		buf_reset(&file);
+		while (count > 0) {
+			int i = rest % count;
+
+			rest /= count--;
+			add(left[i]);
+			left[i] = left[count];
+		}
+		for (int known = 0; known < 2; known++) {
+			check(known ? crypto_signer_key(signer) : NULL);
+			if (report.finding_count)
+				fail_msg("order %d: line %zu: %s", order, report.findings[0].line,
+					 report.findings[0].text);
+			assert_int_equal(report.good, COUNT_LINES);
+			assert_string_equal(report.kid, kid_of(signer));
+			assert_string_equal(report.head, chain[4]->hash);
+		}
+	}
+	crypto_signer_free(second);
+	crypto_signer_free(third);
+	drop_lines();
+}
+
+/* An announcement counts only when a key that is known already signed it. */
+static void takes_no_successor_from_a_stranger(void **state)
+{
+	struct crypto_signer *stranger = new_signer(), *next = new_signer();
+	const struct line *a = beat(signer, 1, NULL, 0, NULL), *b = beat(stranger, 2, a, 0, next),
+			  *c = beat(next, 3, b, 0, signer);
+	char want[120];
+
+	(void)state;
+	add(c);
+	add(b);
+	add(a);
+	check(crypto_signer_key(signer));
+	assert_int_equal(report.finding_count, 2);
+	snprintf(want, sizeof(want), "signed by another key: '%s'", kid_of(next));
+	expect(0, CHAIN_BAD_SIGNATURE, 1, 0, want);
+	snprintf(want, sizeof(want), "signed by another key: '%s'", kid_of(stranger));
+	expect(1, CHAIN_BAD_SIGNATURE, 2, 0, want);
+	assert_int_equal(report.good, 1);
+	crypto_signer_free(stranger);
 	crypto_signer_free(next);
 	drop_lines();
 }
@@ -270,8 +337,9 @@ static void refuses_a_file_of_something_else(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct err err = {0};
+		struct chain chain = {.text = texts[i], .len = strlen(texts[i]), .line = 1};
 
-		assert_int_equal(chain_check(texts[i], strlen(texts[i]), NULL, &report, &err), -1);
+		assert_int_equal(chain_check(&chain, &report, &err), -1);
 		assert_string_equal(err.msg, "no heartbeats: expected a JWS of typ "
 					     "'caretaker-heartbeat+jws' a line");
 	}
@@ -288,6 +356,8 @@ int main(void)
 		TEST(finds_lines_that_do_not_belong),
 		TEST(counts_a_delta_of_another_key_as_another_device),
 		TEST(follows_a_rotated_key),
+		TEST(follows_a_rotated_key_whatever_the_order_of_lines),
+		TEST(takes_no_successor_from_a_stranger),
 		TEST(bridges_erased_bodies),
 		TEST(counts_more_findings_than_it_keeps),
 		TEST(refuses_a_file_of_something_else),
