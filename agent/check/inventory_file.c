@@ -29,7 +29,8 @@ int inventory_file_refresh(struct agent *agent, struct err *err)
 
 	places_path(agent->places.state, "cache", cache);
 	buf_init(&body, INVENTORY_MAX);
-	if (inventory_write(cache, &body, err) < 0 || buf_check(&body, err) < 0)
+	if (inventory_write(agent->trust.policy, cache, &body, err) < 0 ||
+	    buf_check(&body, err) < 0)
 		goto out;
 	crypto_sha256_b64(buf_text(&body), body.len, hash);
 	if (strcmp(hash, agent->state.inventory) != 0 || !places_has(&agent->places, INVENTORY)) {

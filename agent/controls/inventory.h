@@ -8,9 +8,13 @@
 
 struct buf;
 struct err;
+struct policy;
 
 /* {"v":1,"software":{"dpkg":[[name,version,licence,origin],...],...},"hardware":{...}}.  What
- * cannot be read is null. */
-int inventory_write(const char *cache_dir, struct buf *out, struct err *err);
+ * cannot be read is null; 'hardware' is left out when the policy wants none of it in a register.
+ * A list too long to be sent (inventory_fits()) is cut, the longest kind first, and how many of
+ * each kind are not in it is told: "more":{"dpkg":1200}.  '*out' is empty. */
+int inventory_write(const struct policy *policy, const char *cache_dir, struct buf *out,
+		    struct err *err);
 
 #endif

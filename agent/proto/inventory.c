@@ -8,7 +8,31 @@
 #include "agent/base/err.h"
 #include "agent/base/json.h"
 #include "agent/base/jsonw.h"
+#include "agent/base/text.h"
+#include "agent/proto/deflate.h"
+#include "agent/proto/jws.h"
 #include "agent/proto/member.h"
+
+/* What is around a body: the other members, a JWS's header and signature; some 200 and 250 bytes.
+ */
+#define AROUND 1024
+
+bool inventory_fits(const char *body, size_t len)
+{
+	struct buf packed;
+	struct err err;
+	bool fits;
+
+	if (B64URL_LEN(len) + AROUND * 2 <= JWS_MAX) /* DEFLATE adds 5 bytes per 16 KiB at most */
+		return true;
+	if (len + AROUND > JWS_MAX_PAYLOAD)
+		return false;
+	buf_init(&packed, 0);
+	fits = deflate_pack(body, len, DEFLATE_DICT_NONE, &packed, &err) == 0 &&
+	       B64URL_LEN(packed.len) + AROUND <= JWS_MAX;
+	buf_clear(&packed);
+	return fits;
+}
 
 void inventory_encode(const struct inventory *inventory, struct buf *out)
 {

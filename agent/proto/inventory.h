@@ -7,6 +7,7 @@
 #ifndef CARETAKER_PROTO_INVENTORY_H
 #define CARETAKER_PROTO_INVENTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +22,15 @@ struct inventory {
 	char device[UUID_LEN + 1];
 	int64_t at;
 	char sha256[HASH_TEXT];
-	/* {"v":1,"software":{KIND:[[name,version,licence,origin],…],…}|null,"hardware":{…}|null};
-	 * decoded, it points into the text that was read. */
+	/* {"v":1,"software":{KIND:[[name,version,licence,origin],…],…}|null,"more"?:{KIND:count},
+	 * "hardware"?:{…}|null}; 'more' were cut to fit, without 'hardware' the policy wants none.
+	 * Decoded, it points into the text that was read. */
 	const char *body;
 	size_t body_len;
 };
+
+/* Whether such a body, encoded and packed, is within what a JWS of its typ may hold. */
+bool inventory_fits(const char *body, size_t len);
 
 /* 'inventory->body' must be JSON; its hash is taken here. */
 void inventory_encode(const struct inventory *inventory, struct buf *out);

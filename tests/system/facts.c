@@ -79,13 +79,13 @@ static int run_control(const char *name, const struct control_input *input, stru
 	return 0;
 }
 
-static int print_inventory(const char *cache_dir, struct err *err)
+static int print_inventory(const struct policy *policy, const char *cache_dir, struct err *err)
 {
 	struct buf body;
 	int ret;
 
 	buf_init(&body, 0);
-	ret = inventory_write(cache_dir, &body, err);
+	ret = inventory_write(policy, cache_dir, &body, err);
 	if (ret == 0)
 		puts(buf_text(&body));
 	buf_clear(&body);
@@ -138,7 +138,7 @@ static int run_all(char *names[], const char *policy_path, const char *state, in
 		goto out;
 	input.policy = policy;
 	for (; *names; names++)
-		if (!strcmp(*names, "inventory") ? print_inventory(state, err) < 0
+		if (!strcmp(*names, "inventory") ? print_inventory(policy, state, err) < 0
 						 : run_control(*names, &input, err) < 0)
 			goto out;
 	if (memory_write(input.memory, &text, err) < 0)

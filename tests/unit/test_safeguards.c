@@ -4,6 +4,9 @@
 
 #include "agent/controls/hash.h"
 #include "agent/controls/inventory.h"
+#include "agent/proto/crypto.h"
+#include "agent/proto/inventory.h"
+#include "agent/proto/jws.h"
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_software.h"
 
@@ -91,6 +94,18 @@ static void a_thousand_banned_packages_fit_into_the_evidence(void **state)
 	assert_true(strlen(said.text) < 5000);
 }
 
+/* --- the inventory --- */
+
+static void write_inventory(const char *policy_text, struct buf *out)
+{
+	struct policy *policy;
+
+	assert_works(policy_parse("test.ini", policy_text, strlen(policy_text), &policy, &err));
+	buf_reset(out);
+	assert_works(inventory_write(policy, NULL, out, &err));
+	policy_free(policy);
+}
+
 static void the_inventory_has_no_times_and_says_null_for_what_is_not_known(void **state)
 {
 	struct plat_package package = PACKAGE(PLAT_DPKG, "bash", "Debian", PLAT_YES);
@@ -98,16 +113,87 @@ static void the_inventory_has_no_times_and_says_null_for_what_is_not_known(void 
 
 	(void)state;
 	buf_init(&body, 0);
-	assert_works(inventory_write(NULL, &body, &err));
+	write_inventory("", &body);
 	assert_string_equal(body.data, "{\"v\":1,\"software\":null,\"hardware\":null}");
-	buf_reset(&body);
 	fake_software.software.err.code = ERR_NONE;
 	fake_software.software.facts.packages = &package;
 	fake_software.software.facts.count = 1;
-	assert_works(inventory_write(NULL, &body, &err));
+	write_inventory("", &body);
 	assert_string_equal(body.data, "{\"v\":1,\"software\":{\"dpkg\":[[\"bash\",\"1\",\"MIT\","
 				       "\"Debian\"]]},\"hardware\":null}");
 	buf_clear(&body);
+}
+
+static void the_inventory_leaves_the_hardware_out_when_the_policy_says_so(void **state)
+{
+	struct buf body;
+
+	(void)state;
+	buf_init(&body, 0);
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(fake_machine.hardware.facts.identity.model, "ThinkPad L14");
+	(void)strcpy(fake_machine.hardware.facts.identity.serial, "PF2ABCDE");
+	write_inventory("", &body);
+	assert_non_null(strstr(body.data, "\"serial\":\"PF2ABCDE\""));
+	write_inventory("[hardware]\ninventory = no\n", &body);
+	assert_string_equal(body.data, "{\"v\":1,\"software\":null}");
+	buf_clear(&body);
+}
+
+/* Names that do not pack: what a list of so many would need at worst. */
+static void an_inventory_too_long_to_send_is_cut_and_says_by_how_much(void **state)
+{
+	static struct plat_package many[PLAT_SOFTWARE_MAX];
+	static char names[PLAT_SOFTWARE_MAX][48];
+	static const size_t in_home = 3;
+	struct inventory inventory = {.device = "6f1cb9a4-3c0e-4b57-9a55-0d9e8a7c41f2", .at = NOW};
+	struct inventory read;
+	struct crypto_signer *signer = NULL;
+	struct buf body, payload, jws;
+	struct json *root = NULL;
+	const struct json *software, *list;
+	size_t kept = 0;
+	int64_t more;
+	char hash[HASH_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(many); i++) {
+		crypto_sha256_b64(&i, sizeof(i), hash);
+		(void)snprintf(names[i], sizeof(names[i]), "%05zu-%.40s", i, hash);
+		many[i] = (struct plat_package)PACKAGE(i < COUNT(many) - in_home ? PLAT_DPKG
+										 : PLAT_PIP,
+						       names[i], "Debian", PLAT_YES);
+	}
+	fake_software.software.err.code = ERR_NONE;
+	fake_software.software.facts.packages = many;
+	fake_software.software.facts.count = COUNT(many);
+	buf_init(&body, 0);
+	buf_init(&payload, 0);
+	buf_init(&jws, 0);
+	write_inventory("", &body);
+	inventory.body = body.data;
+	inventory.body_len = body.len;
+	inventory_encode(&inventory, &payload);
+	assert_works(crypto_signer_generate(&signer, &err));
+	assert_works(
+		jws_sign(JWS_INVENTORY, payload.data, payload.len, true, 0, signer, &jws, &err));
+	assert_true(jws.len > JWS_MAX * 3 / 4); /* as much as there is room for, or nearly */
+	assert_works(inventory_decode(payload.data, payload.len, &read, &err));
+	assert_works(json_parse(body.data, body.len, &root, &err));
+	software = json_get(root, "software");
+	for (list = json_first(json_get(software, "dpkg")); list; list = json_next(list))
+		kept++;
+	assert_works(
+		json_get_int(json_get(root, "more"), "dpkg", 1, PLAT_SOFTWARE_MAX, &more, &err));
+	assert_int_equal(kept + (size_t)more, COUNT(many) - in_home);
+	/* The short lists are whole. */
+	assert_null(json_get(json_get(root, "more"), "pip"));
+	assert_non_null(strstr(body.data, names[COUNT(many) - 1]));
+	json_free(root);
+	crypto_signer_free(signer);
+	buf_clear(&body);
+	buf_clear(&payload);
+	buf_clear(&jws);
 }
 
 /* --- configuration --- */
@@ -478,6 +564,10 @@ int main(void)
 		cmocka_unit_test_setup(a_thousand_banned_packages_fit_into_the_evidence, fresh),
 		cmocka_unit_test_setup(
 			the_inventory_has_no_times_and_says_null_for_what_is_not_known, fresh),
+		cmocka_unit_test_setup(
+			the_inventory_leaves_the_hardware_out_when_the_policy_says_so, fresh),
+		cmocka_unit_test_setup(an_inventory_too_long_to_send_is_cut_and_says_by_how_much,
+				       fresh),
 		cmocka_unit_test_setup(configuration_compares_packages_units_and_files, fresh),
 		cmocka_unit_test_setup(a_browser_policy_that_nobody_named_is_found, fresh),
 		cmocka_unit_test_setup(a_backup_is_believed_by_what_it_left, fresh),
