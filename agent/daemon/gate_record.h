@@ -1,0 +1,54 @@
+/* What the gate puts on record: two files, the daemon's alone to write.  It has no JSON parser;
+ * what it writes, caretaker-check and `caretaker hardware` read.
+ *
+ * STATE/hardware/events.jsonl, root's alone: a line an attempt, appended by one write.
+ *
+ *   {"n":"0123456789abcdef","at":1790000000,"type":"storage-refused","count":1,
+ *    "enforced":true,"reference":"K7Q2MX","id":"0951:1666:60A44C41","port":"2-1",
+ *    "kind":"storage","maker":"Kingston","model":"DataTraveler","interfaces":["080650"],
+ *    "bytes":16777216,"file_system":"vfat","verdict":"refused","why":"not-approved","line":14,
+ *    "exception":"EX-12","until":1790000000,"user":"ann"}
+ *
+ * "n" is random and names the line.  "at" is the best-known time.  "type" is one of
+ *   storage-refused   it was kept shut (or, with "enforced":false, would have been)
+ *   storage-opened    it may be used, "verdict" says how: "read-only", "open"
+ *   storage-shut      it was open and is no more: an approval's end, a revocation, a new policy
+ *   hardware-refused, hardware-opened, hardware-shut    the same of what is not storage
+ *   hardware-seen     what is not worth an event of its own, once a day a device: "count" of it
+ *   events-lost       "count" lines could not be written; it has no device
+ * "kind" is "storage", "media" (phones and cameras: PTP, MTP), "network", "other" ...; "maker",
+ * "model" and the id's serial are the device's own words, cleaned and bounded, no more.  Members
+ * that do not apply are left out: "bytes" and "file_system" (of the medium that decided),
+ * "exception", "until", "line" (0), "user" (nobody sits there).  "user" is the account: who reads
+ * the line makes of it what the privacy setting says.
+ *
+ * A reader holds STATE/hardware/events.lock while it renames the file, and never longer: the daemon
+ * waits for it at each line.  A line that a power cut left torn ends where the next begins.  The
+ * file grows to GATE_RECORD_MAX; what comes then is counted, and said as events-lost once there is
+ * room.
+ *
+ * RUN/hardware.json, for everyone, replaced whole:
+ *
+ *   {"v":1,"at":1790000000,"policy":"dfe-2026","serial":7,"storage":"enforce","hardware":"audit",
+ *    "rules":"in force","ask":true,
+ *    "devices":[{"reference":"K7Q2MX","id":"0951:1666:60A44C41","port":"2-1","kind":"storage",
+ *     "maker":"Kingston","model":"DataTraveler","verdict":"refused","enforced":true,
+ *     "why":"not-approved","line":14,"exception":"EX-12","until":1790000000,
+ *     "media":[{"name":"sda1","bytes":16777216,"file_system":"vfat","verdict":"read-only",
+ *               "why":"plain"}]}]}
+ *
+ * "storage" and "hardware" are "off", "audit" or "enforce"; "rules" is "in force", "none" or
+ * "damaged" (the last good ones hold).  "verdict" is "passed" (not the gate's business), "refused",
+ * "judging" (its medium is being looked at), "read-only", "open".  "enforced":false beside it: that
+ * is what it would be.  Nobody's name is in this file.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_DAEMON_GATE_RECORD_H
+#define CARETAKER_DAEMON_GATE_RECORD_H
+
+#define GATE_RECORD_FOLDER "hardware"
+#define GATE_RECORD_EVENTS "hardware/events.jsonl"
+#define GATE_RECORD_LOCK "hardware/events.lock"
+#define GATE_RECORD_SHOWN "hardware.json"
+#define GATE_RECORD_MAX (256 * 1024)
+
+#endif
