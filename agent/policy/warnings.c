@@ -182,42 +182,155 @@ static void check_nothing(struct warnings *warnings)
 	}
 }
 
+static bool storage_excepted(const struct policy *policy)
+{
+	return policy_flag(policy, POLICY_EXCEPTIONS_ALLOWED) &&
+	       policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, "removable-storage");
+}
+
+/* Who may approve what, and what an approval is good for. */
+static void check_approvals(struct warnings *warnings)
+{
+	static const struct {
+		enum policy_key key;
+		const char *what;
+	} lists[] = {{POLICY_REMOVABLE_STORAGE_APPROVED_STICKS, "stick"},
+		     {POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE, "person"}};
+	const struct policy *policy = warnings->policy;
+	enum policy_key allow = POLICY_REMOVABLE_STORAGE_ALLOW;
+	bool approved = choice_is(policy, allow, "approved"), excepted = storage_excepted(policy);
+
+	if (approved && !excepted && empty(policy, lists[0].key) && empty(policy, lists[1].key))
+		warn(warnings, allow,
+		     "nothing can be approved: no stick and no person is listed, and [exceptions] "
+		     "allows none for removable-storage");
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		const char *key = policy_schema(lists[i].key)->key;
+
+		if (empty(policy, lists[i].key))
+			continue;
+		if (!approved)
+			warn(warnings, lists[i].key, "'%s' has no effect: 'allow' is %s", key,
+			     choice_is(policy, allow, "none") ? "none" : "any");
+		else if (!policy_lists(policy, POLICY_REMOVABLE_STORAGE_APPROVED_BY, lists[i].what))
+			warn(warnings, lists[i].key,
+			     "'%s' has no effect: 'approved_by' does not name %s", key,
+			     lists[i].what);
+	}
+	if (!excepted && policy_line(policy, POLICY_REMOVABLE_STORAGE_ASK) &&
+	    policy_flag(policy, POLICY_REMOVABLE_STORAGE_ASK))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_ASK,
+		     "people may ask for what nobody can grant: [exceptions] allows none for "
+		     "removable-storage");
+	if (choice_is(policy, POLICY_REMOVABLE_STORAGE_WEAK_SERIAL, "ask") &&
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_ASK))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_WEAK_SERIAL,
+		     "'weak_serial' is ask, but 'ask' is no: such a stick stays shut");
+}
+
+static void check_encryption(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key ways = POLICY_REMOVABLE_STORAGE_ENCRYPTED;
+	enum policy_key models = POLICY_REMOVABLE_STORAGE_HARDWARE_ENCRYPTED;
+	enum policy_key plain = POLICY_REMOVABLE_STORAGE_PLAIN;
+	bool hardware = policy_lists(policy, ways, "hardware");
+
+	if (!hardware && !empty(policy, models))
+		warn(warnings, models,
+		     "'hardware_encrypted' has no effect: 'encrypted' does not "
+		     "name hardware");
+	if (hardware && policy_count(policy, ways) == 1 && empty(policy, models))
+		warn(warnings, ways,
+		     "'encrypted' is hardware alone and 'hardware_encrypted' names no model: only "
+		     "those of conf/hardware/encrypted.ini open");
+	if (choice_is(policy, plain, "refuse"))
+		return;
+	if (empty(policy, ways))
+		warn(warnings, plain, "'plain' has no effect: 'encrypted' is empty");
+	else if (policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY))
+		warn(warnings, plain,
+		     "'encrypted' has no effect: with 'read_only' any medium may be read, as with "
+		     "'plain'");
+}
+
+static void check_scan(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key scan = POLICY_REMOVABLE_STORAGE_SCAN;
+
+	if (!choice_is(policy, scan, "no") && !runs(policy, CONTROL_ANTI_VIRUS))
+		warn(warnings, scan,
+		     "media are to be scanned, but [anti-virus] is off, so nobody sees whether the "
+		     "scanner is up to date");
+	if (!choice_is(policy, scan, "full") &&
+	    policy_changed(policy, POLICY_REMOVABLE_STORAGE_SCAN_MAX_MINUTES))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_SCAN_MAX_MINUTES,
+		     "'scan_max_minutes' has no effect: 'scan' is not full");
+	if (choice_is(policy, scan, "on-open") &&
+	    policy_line(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY) &&
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY))
+		warn(warnings, POLICY_REMOVABLE_STORAGE_READ_ONLY,
+		     "'read_only' is no, but with 'scan' on-open media can be read only");
+}
+
+static unsigned hubs_of(const char *port)
+{
+	unsigned hubs = 0;
+
+	for (; *port; port++)
+		hubs += *port == '.';
+	return hubs;
+}
+
+static void check_ports(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key front = POLICY_REMOVABLE_STORAGE_FRONT_PORTS;
+	int64_t most = policy_number(policy, POLICY_REMOVABLE_STORAGE_MAX_HUBS);
+
+	check_apart(warnings, front, POLICY_HARDWARE_REAR_PORTS);
+	for (size_t i = 0; i < policy_count(policy, front); i++) {
+		const char *port = policy_item(policy, front, i);
+
+		if (hubs_of(port) > most)
+			warn(warnings, front,
+			     "'%s' of 'front_ports' lies behind more hubs than 'max_hubs' allows",
+			     port);
+	}
+}
+
 static void check_storage(struct warnings *warnings)
 {
 	const struct policy *policy = warnings->policy;
-	enum policy_key allow = POLICY_REMOVABLE_STORAGE_ALLOW;
-	bool excepted = policy_flag(policy, POLICY_EXCEPTIONS_ALLOWED) &&
-			policy_lists(policy, POLICY_EXCEPTIONS_CONTROLS, "removable-storage");
 
 	if (!runs(policy, CONTROL_REMOVABLE_STORAGE))
 		return;
-	if (enforces(policy, CONTROL_REMOVABLE_STORAGE) && choice_is(policy, allow, "any") &&
-	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED_ONLY) &&
-	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_SCAN_FIRST) &&
+	if (enforces(policy, CONTROL_REMOVABLE_STORAGE) &&
+	    choice_is(policy, POLICY_REMOVABLE_STORAGE_ALLOW, "any") &&
+	    empty(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED) &&
+	    choice_is(policy, POLICY_REMOVABLE_STORAGE_SCAN, "no") &&
 	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY) &&
 	    empty(policy, POLICY_REMOVABLE_STORAGE_FRONT_PORTS))
 		warn(warnings, POLICY_REMOVABLE_STORAGE_MODE,
 		     "enforces nothing: any medium may be used, unencrypted, unscanned, in any "
 		     "port");
-	if (choice_is(policy, allow, "approved") && !excepted &&
-	    empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS) &&
-	    empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE))
-		warn(warnings, allow,
-		     "nothing can be approved: no stick and no person is listed, and [exceptions] "
-		     "allows none for removable-storage");
-	if (choice_is(policy, allow, "none") &&
-	    !empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS))
-		warn(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,
-		     "'approved_sticks' has no effect: 'allow' is none");
-	if (choice_is(policy, allow, "none") &&
-	    !empty(policy, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE))
-		warn(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE,
-		     "'approved_people' has no effect: 'allow' is none");
-	if (policy_flag(policy, POLICY_REMOVABLE_STORAGE_SCAN_FIRST) &&
-	    !runs(policy, CONTROL_ANTI_VIRUS))
-		warn(warnings, POLICY_REMOVABLE_STORAGE_SCAN_FIRST,
-		     "media are to be scanned first, but [anti-virus] is off, so nobody sees "
-		     "whether the scanner is up to date");
+	check_approvals(warnings);
+	check_encryption(warnings);
+	check_scan(warnings);
+	check_ports(warnings);
+}
+
+static void check_hardware(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+
+	if (!runs(policy, CONTROL_HARDWARE))
+		return;
+	check_apart(warnings, POLICY_HARDWARE_APPROVED_DEVICES, POLICY_HARDWARE_REFUSED_DEVICES);
+	if (runs(policy, CONTROL_REMOVABLE_STORAGE))
+		check_apart(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,
+			    POLICY_HARDWARE_REFUSED_DEVICES);
 }
 
 static void check_software(struct warnings *warnings)
@@ -333,6 +446,7 @@ unsigned policy_warnings(const struct policy *policy, struct buf *out)
 	check_off(&warnings);
 	check_nothing(&warnings);
 	check_storage(&warnings);
+	check_hardware(&warnings);
 	check_software(&warnings);
 	check_people(&warnings);
 	check_times(&warnings);

@@ -110,9 +110,13 @@ static const struct {
 	 "policy.ini:2: an empty item in 'allowed_ports': a comma too many?"},
 	{"[anti-virus]\nproducts =\n",
 	 "policy.ini:2: 'products' is empty: expected at least one item"},
-	{"[removable-storage]\nclass_sets = microbit, legos\n",
-	 "policy.ini:2: bad item 'legos' in 'class_sets': expected microbit, pico, lego or "
-	 "calliope; did you mean 'lego'?"},
+	{"[removable-storage]\nclassroom = microbit, legos\n",
+	 "policy.ini:2: bad item 'legos' in 'classroom': expected microbit, pico, circuitpython or "
+	 "lego; did you mean 'lego'?"},
+	{"[removable-storage]\nencrypted = truecrypt\n",
+	 "policy.ini:2: bad item 'truecrypt' in 'encrypted': expected luks, bitlocker or hardware"},
+	{"[removable-storage]\nscan = yes\n",
+	 "policy.ini:2: bad value 'yes' for 'scan': expected no, full or on-open"},
 	{"[exceptions]\nsubjects = device\nsubjects = person, group\nsubjects = device\n",
 	 "policy.ini:4: more than 3 items in 'subjects'"},
 	{"[exceptions]\ncontrols = usb\n",
@@ -489,7 +493,7 @@ static const struct {
 	{"[configuration]\nmode = enforce\n",
 	 "p:2: warning: [configuration] names nothing to look for, so it will say 'not "
 	 "applicable'\n"},
-	{"[removable-storage]\nmode = enforce\nallow = any\nencrypted_only = no\nscan_first = no\n",
+	{"[removable-storage]\nmode = enforce\nallow = any\nencrypted =\nscan = no\n",
 	 "p:2: warning: enforces nothing: any medium may be used, unencrypted, unscanned, in any "
 	 "port\n"},
 	{"[removable-storage]\nallow = approved\n[exceptions]\nallowed = no\n",
@@ -499,9 +503,50 @@ static const struct {
 	 "p:3: warning: 'approved_sticks' has no effect: 'allow' is none\n"},
 	{"[removable-storage]\nallow = none\napproved_people = head\n",
 	 "p:3: warning: 'approved_people' has no effect: 'allow' is none\n"},
+	{"[removable-storage]\nallow = any\napproved_sticks = 0951:1666\n",
+	 "p:3: warning: 'approved_sticks' has no effect: 'allow' is any\n"},
+	{"[removable-storage]\nallow = approved\napproved_by = person\n"
+	 "approved_sticks = 0951:1666\n",
+	 "p:4: warning: 'approved_sticks' has no effect: 'approved_by' does not name stick\n"},
+	{"[removable-storage]\nallow = approved\napproved_by = stick\napproved_people = head\n",
+	 "p:4: warning: 'approved_people' has no effect: 'approved_by' does not name person\n"},
+	{"[removable-storage]\nask = yes\n[exceptions]\ncontrols = hardware\n",
+	 "p:2: warning: people may ask for what nobody can grant: [exceptions] allows none for "
+	 "removable-storage\n"},
+	{"[removable-storage]\nweak_serial = ask\nask = no\n",
+	 "p:2: warning: 'weak_serial' is ask, but 'ask' is no: such a stick stays shut\n"},
+	{"[removable-storage]\nencrypted = luks\nhardware_encrypted = 1953:0202\n",
+	 "p:3: warning: 'hardware_encrypted' has no effect: 'encrypted' does not name hardware\n"},
+	{"[removable-storage]\nencrypted = hardware\n",
+	 "p:2: warning: 'encrypted' is hardware alone and 'hardware_encrypted' names no model: "
+	 "only those of conf/hardware/encrypted.ini open\n"},
+	{"[removable-storage]\nencrypted = hardware\nhardware_encrypted = 1953:0202\n", NULL},
+	{"[removable-storage]\nencrypted =\nplain = read-only\n",
+	 "p:3: warning: 'plain' has no effect: 'encrypted' is empty\n"},
+	{"[removable-storage]\nplain = read-only\nread_only = yes\n",
+	 "p:2: warning: 'encrypted' has no effect: with 'read_only' any medium may be read, as "
+	 "with 'plain'\n"},
+	{"[removable-storage]\nplain = read-only\n", NULL},
 	{"[anti-virus]\nmode = off\n",
-	 "p:1: warning: media are to be scanned first, but [anti-virus] is off, so nobody sees "
+	 "p:1: warning: media are to be scanned, but [anti-virus] is off, so nobody sees "
 	 "whether the scanner is up to date\n"},
+	{"[anti-virus]\nmode = off\n[removable-storage]\nscan = no\n", NULL},
+	{"[removable-storage]\nscan = no\nscan_max_minutes = 60\n",
+	 "p:3: warning: 'scan_max_minutes' has no effect: 'scan' is not full\n"},
+	{"[removable-storage]\nscan = on-open\nread_only = no\n",
+	 "p:3: warning: 'read_only' is no, but with 'scan' on-open media can be read only\n"},
+	{"[removable-storage]\nscan = on-open\nread_only = yes\n", NULL},
+	{"[removable-storage]\nfront_ports = 1-1, 1-2\n[hardware]\nrear_ports = 1-2\n",
+	 "p:2: warning: '1-2' of 'front_ports' is also meant by [hardware] rear_ports\n"},
+	{"[removable-storage]\nfront_ports = 1-1.4\nmax_hubs = 0\n",
+	 "p:2: warning: '1-1.4' of 'front_ports' lies behind more hubs than 'max_hubs' allows\n"},
+	{"[removable-storage]\nallow = approved\napproved_sticks = 0951:1666:60A4*\n"
+	 "[hardware]\nrefused_devices = 0951:1666\n",
+	 "p:3: warning: '0951:1666:60A4*' of 'approved_sticks' is also meant by [hardware] "
+	 "refused_devices\n"},
+	{"[hardware]\napproved_devices = 0951:1666\nrefused_devices = 0951:*\n",
+	 "p:2: warning: '0951:1666' of 'approved_devices' is also meant by [hardware] "
+	 "refused_devices\n"},
 	{"[software]\nbanned = *\n", "p:2: warning: bans every program: an item is '*'\n"},
 	{"[software]\nmode = enforce\nbanned =\nrefused_places =\nallowed_sources = *\n",
 	 "p:2: warning: enforces nothing: nothing is banned, from anywhere\n"},
@@ -732,13 +777,16 @@ static void the_schools_differ_on_removable_storage_as_their_policies_do(void **
 	static const struct {
 		const char *path;
 		unsigned allow; /* none, approved, any */
-		bool encrypted_only, front_ports;
+		bool encrypted;
+		bool by_stick, by_person; /* to whom an approval is given */
+		unsigned scan;            /* no, full, on-open */
+		bool front_ports, ask;
 	} stances[] = {
-		{"conf/policies/woodcote.ini", 0, true, false},
-		{"conf/policies/allenton.ini", 1, true, false},
-		{"conf/policies/st-john.ini", 1, true, false},
-		{"conf/policies/rushey-mead.ini", 1, true, false},
-		{"conf/policies/glenmere.ini", 2, false, true},
+		{"conf/policies/woodcote.ini", 0, true, true, true, 1, false, false},
+		{"conf/policies/allenton.ini", 1, true, true, false, 1, false, true},
+		{"conf/policies/st-john.ini", 1, true, false, true, 1, false, true},
+		{"conf/policies/rushey-mead.ini", 1, true, false, true, 1, false, true},
+		{"conf/policies/glenmere.ini", 2, false, true, true, 1, true, true},
 	};
 
 	(void)state;
@@ -750,8 +798,18 @@ static void the_schools_differ_on_removable_storage_as_their_policies_do(void **
 		assert_int_equal(policy_mode(policy, CONTROL_REMOVABLE_STORAGE), MODE_ENFORCE);
 		assert_int_equal(policy_choice(policy, POLICY_REMOVABLE_STORAGE_ALLOW),
 				 stances[i].allow);
-		assert_int_equal(policy_flag(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED_ONLY),
-				 stances[i].encrypted_only);
+		assert_int_equal(policy_count(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED),
+				 stances[i].encrypted ? 3 : 0);
+		assert_int_equal(
+			policy_lists(policy, POLICY_REMOVABLE_STORAGE_APPROVED_BY, "stick"),
+			stances[i].by_stick);
+		assert_int_equal(
+			policy_lists(policy, POLICY_REMOVABLE_STORAGE_APPROVED_BY, "person"),
+			stances[i].by_person);
+		assert_int_equal(policy_choice(policy, POLICY_REMOVABLE_STORAGE_SCAN),
+				 stances[i].scan);
+		assert_int_equal(policy_choice(policy, POLICY_REMOVABLE_STORAGE_PLAIN), 0);
+		assert_int_equal(policy_flag(policy, POLICY_REMOVABLE_STORAGE_ASK), stances[i].ask);
 		assert_int_equal(policy_count(policy, POLICY_REMOVABLE_STORAGE_FRONT_PORTS) > 0,
 				 stances[i].front_ports);
 		policy_free(policy);
