@@ -10,6 +10,7 @@
 #include "tools/collector/exceptions_sign.h"
 #include "tools/collector/guesses.h"
 #include "tools/collector/identity.h"
+#include "tools/collector/policy_served.h"
 #include "tools/collector/store_desk.h"
 #include "tools/collector/worker.h"
 
@@ -84,11 +85,16 @@ static int fill_answer(struct enrol_job *job, struct enrol_answer *answer, int64
 	buf_adds(&text, keys);
 	answer->keys = buf_take(&text, NULL);
 	if (out->policy_serial) {
-		if (live->policy_jws(worker->store, out->org, out->policy_serial, &text, err) < 0) {
+		if (policy_served(worker->store, worker->identity, out->org, out->policy_serial,
+				  &text, err) == 0) {
+			answer->policy = buf_take(&text, NULL);
+		} else if (err->code == ERR_AUTH) {
+			/* It begins with the built-in default, and is given the next one. */
+			log_error("%s", err->msg);
+		} else {
 			buf_clear(&text);
 			return -1;
 		}
-		answer->policy = buf_take(&text, NULL);
 	}
 	if (out->exceptions_serial) {
 		if (live->exceptions_jws(worker->store, out->device_id, &text, err) < 0) {

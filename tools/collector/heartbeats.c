@@ -50,6 +50,7 @@ static void acknowledge(struct worker *worker, struct http_conn *conn,
 		.epoch = worker->site.epoch,
 		.store = worker->store,
 		.now = plat_now(),
+		.complaints = &worker->complaints,
 	};
 	struct err err;
 

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/proto/deflate.h"
 #include "agent/proto/jws.h"
 #include "tools/collector/identity.h"
 #include "tools/collector/keycache.h"
+#include "tools/collector/policy_served.h"
 
 #define SUCCESSORS_MAX 4
 
@@ -362,6 +364,14 @@ static bool rejected(const struct heartbeat *heartbeat, const char *what, int64_
 	return false;
 }
 
+static void complain(const struct ingest_context *context, const struct err *err)
+{
+	uint32_t dropped;
+
+	if (log_allow(context->complaints, (uint64_t)context->now, 3600, 3, &dropped))
+		log_error("%s", err->msg);
+}
+
 /* Documents that the device lacks; one that it refused is not sent again until there is another. */
 static int add_documents(const struct ingest_batch *batch, const struct ingest_context *context,
 			 const struct heartbeat *heartbeat, struct ack *ack, struct err *err)
@@ -387,9 +397,13 @@ static int add_documents(const struct ingest_batch *batch, const struct ingest_c
 	}
 	if (ack->policy_serial > batch->last.has_policy &&
 	    !rejected(heartbeat, "policy", ack->policy_serial)) {
-		if (live->policy_jws(context->store, key->org, ack->policy_serial, &text, err) < 0)
+		if (policy_served(context->store, context->identity, key->org, ack->policy_serial,
+				  &text, err) == 0)
+			ack->policy = buf_take(&text, NULL);
+		else if (err->code == ERR_AUTH)
+			complain(context, err); /* the rest may well be given */
+		else
 			goto out;
-		ack->policy = buf_take(&text, NULL);
 	}
 	if (ack->exceptions_serial > batch->last.has_exceptions &&
 	    !rejected(heartbeat, "exceptions", ack->exceptions_serial)) {

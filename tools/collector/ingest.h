@@ -17,6 +17,7 @@
 
 struct identity;
 struct keycache;
+struct log_limit;
 
 enum ingest_state {
 	INGEST_GOOD,      /* for the writer; afterwards see 'placed' */
@@ -77,6 +78,7 @@ struct ingest_context {
 	const char *epoch;
 	struct store *store; /* to read documents */
 	int64_t now;
+	struct log_limit *complaints; /* of documents that cannot be sent */
 };
 /* Appends the signed acknowledgement; 'scratch' is emptied and used. */
 int ingest_acknowledge(const struct ingest_batch *batch, const struct ingest_context *context,
