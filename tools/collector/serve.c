@@ -47,6 +47,10 @@ struct serve {
 	struct job forget;
 	struct job_sink sink;
 	bool forgetting, forget_more;
+	/* whether a store that refused takes writes again: likewise */
+	struct job probe;
+	struct job_sink probe_sink;
+	bool probing;
 	/* exceptions' lists that are missing or end soon: likewise */
 	struct store *reader;
 	struct job lists;
@@ -173,6 +177,26 @@ static void forget_old(struct serve *s, bool begin)
 	s->forget.run = run_forget;
 	s->forget.sink = &s->sink;
 	s->forgetting = writer_add(s->shared.writer, &s->forget);
+}
+
+static int run_probe(struct job *job, struct store *store, struct err *err)
+{
+	(void)job;
+	return store->live->probe(store, plat_now(), err);
+}
+
+/* After a full disk nobody may have anything to store for hours: /healthz and /metrics would call
+ * the collector sick all the while.  A commit says that it is well. */
+static void probe_store(struct serve *s)
+{
+	if (s->probing && job_sink_take(&s->probe_sink))
+		s->probing = false;
+	if (s->probing || !atomic_load(&s->shared.stats.store_failing))
+		return;
+	s->probe.run = run_probe;
+	s->probe.is_probe = true;
+	s->probe.sink = &s->probe_sink;
+	s->probing = writer_add(s->shared.writer, &s->probe);
 }
 
 static int run_lists(struct job *job, struct store *store, struct err *err)
@@ -307,6 +331,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 		renew(s);
 	}
 	look_at_disk(s);
+	probe_store(s);
 	forget_old(s, daily);
 	sign_lists(s);
 	if (identity_changed(s->identity))
@@ -500,7 +525,7 @@ int serve_run(const struct serve_config *config, struct err *err)
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that left is an error of its write */
 	s->config_path = config->config_path;
 	s->shared.config = config->config;
-	s->sink.wake = s->lists_sink.wake = no_wake;
+	s->sink.wake = s->lists_sink.wake = s->probe_sink.wake = no_wake;
 	pthread_mutex_init(&s->shared.lock, NULL);
 	atomic_init(&s->shared.stats.started_at, (uint64_t)plat_now());
 	/* Signals have their handlers before anybody is told that we listen. */

@@ -220,7 +220,7 @@ struct store_policy {
 struct store;
 
 struct store_live_ops {
-	/* One transaction: begin, any number of the next seven, commit.  After a failure between
+	/* One transaction: begin, any number of these, commit.  After a failure between
 	 * them roll back; what was answered about it does not hold.  A full disk is ERR_FULL. */
 	int (*begin)(struct store *, struct err *);
 	int (*commit)(struct store *, struct err *);
@@ -248,6 +248,8 @@ struct store_live_ops {
 	/* Empties bodies received before 'before', at most 'max'; '*out_more': some are left. */
 	int (*forget_bodies)(struct store *, int64_t before, unsigned max, bool *out_more,
 			     struct err *);
+	/* Writes a row of no meaning: its commit shows whether the store takes writes again. */
+	int (*probe)(struct store *, int64_t now, struct err *);
 
 	/* The earliest moment at which time alone changes something; INT64_MAX: never. */
 	int (*next_change)(struct store *, int64_t *out, struct err *);

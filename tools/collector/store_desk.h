@@ -89,10 +89,6 @@ struct store_software {
 	int64_t devices, versions;                            /* in the list by name */
 	const char *device, *device_name, *school;            /* in the list by device */
 };
-struct store_health {
-	bool writable;
-	int64_t devices, last_received_at, size_bytes, schema;
-};
 
 struct store_desk_ops {
 	/* --- lists --- */
@@ -165,7 +161,6 @@ struct store_desk_ops {
 			  void *ctx, struct err *);
 	int (*token_find)(struct store *, const uint8_t hash[CRYPTO_HASH_SIZE], int64_t now,
 			  struct store_token *out, struct err *); /* ERR_NOTFOUND */
-	int (*health)(struct store *, struct store_health *out, struct err *);
 
 	/* --- changes: each writes its line of the audit trail --- */
 	int (*code_revoke)(struct store *, const char *id, int64_t now, const char *who,

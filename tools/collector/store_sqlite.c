@@ -272,6 +272,18 @@ static int note(struct store *store, int64_t at, const char *who, const char *ac
 	return sq_audit(sq_of(store), at, who, action, object, detail_json, err);
 }
 
+static int put_meta(struct sq *sq, const char *name, int64_t value, struct err *err)
+{
+	sqlite3_stmt *st =
+		sq_stmt(sq, "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", err);
+
+	if (!st)
+		return -1;
+	sq_bind_text(st, 1, name);
+	sq_bind_int(st, 2, value);
+	return sq_run(sq, st, err);
+}
+
 /* Rows come in order of time, so those to forget are the first; where we were is kept. */
 static int forget_bodies(struct store *store, int64_t before, unsigned max, bool *out_more,
 			 struct err *err)
@@ -312,12 +324,13 @@ static int forget_bodies(struct store *store, int64_t before, unsigned max, bool
 	sq_bind_int(st, 3, before);
 	if (sq_run(sq, st, err) < 0)
 		return -1;
-	st = sq_stmt(sq, "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", err);
-	if (!st)
-		return -1;
-	sq_bind_text(st, 1, "bodies_forgotten_to");
-	sq_bind_int(st, 2, to);
-	return sq_run(sq, st, err);
+	return put_meta(sq, "bodies_forgotten_to", to, err);
+}
+
+/* What is only rolled back never reaches the disk: a full one shows at the commit. */
+static int probe(struct store *store, int64_t now, struct err *err)
+{
+	return put_meta(sq_of(store), "probed_at", now, err);
 }
 
 const struct store_live_ops sq_live_ops = {
@@ -332,6 +345,7 @@ const struct store_live_ops sq_live_ops = {
 	.put_exceptions = sq_put_exceptions,
 	.note = note,
 	.forget_bodies = forget_bodies,
+	.probe = probe,
 	.apply_time = sq_apply_time,
 	.next_change = sq_next_change,
 	.version = version,

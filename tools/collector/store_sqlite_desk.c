@@ -609,45 +609,6 @@ static int audit_rows(struct store *store, unsigned max,
 	return row;
 }
 
-/* --- the dead man's signal --- */
-
-/* Writes a row and takes it back: a read-only file system and a full disk both show. */
-static bool can_write(struct store *store)
-{
-	struct err ignored;
-	bool ok;
-
-	if (sq_begin(store, &ignored))
-		return false;
-	ok = !sq_exec(sq_of(store),
-		      "INSERT INTO meta (name, value) VALUES ('health', 1) ON CONFLICT DO UPDATE "
-		      "SET value = value + 1",
-		      &ignored);
-	sq_rollback(store);
-	return ok;
-}
-
-static int health(struct store *store, struct store_health *out, struct err *err)
-{
-	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st = sq_stmt(sq,
-				   "SELECT (SELECT count (*) FROM device), (SELECT coalesce (max "
-				   "(last_seen), 0) FROM device), (SELECT page_count * page_size "
-				   "FROM pragma_page_count, pragma_page_size)",
-				   err);
-	struct store_health h = {.schema = STORE_SCHEMA};
-
-	if (!st || sq_step(sq, st, err) <= 0)
-		return -1;
-	h.devices = sq_int(st, 0);
-	h.last_received_at = sq_int(st, 1);
-	h.size_bytes = sq_int(st, 2);
-	sqlite3_reset(st);
-	h.writable = sqlite3_db_readonly(sq->db, "main") == 0 && can_write(store);
-	*out = h;
-	return 0;
-}
-
 const struct store_desk_ops sq_desk_ops = {
 	.schools = schools,
 	.groups = groups,
@@ -671,7 +632,6 @@ const struct store_desk_ops sq_desk_ops = {
 	.causes = sq_causes,
 	.audit_rows = audit_rows,
 	.token_find = token_find,
-	.health = health,
 	.code_revoke = sq_code_revoke,
 	.room_set = sq_room_set,
 	.rooms_apply = sq_rooms_apply,

@@ -120,7 +120,7 @@ out:
 static void run_alone(struct writer *w, struct job *job)
 {
 	job->failed = run_all(w, job, job->next, &job->err) < 0;
-	if (job->failed)
+	if (job->failed && !job->is_probe)
 		complain(w, &job->err);
 }
 
@@ -134,7 +134,7 @@ static void do_batch(struct writer *w, struct job *jobs)
 		/* A full disk or a broken store is so for all; else one of them is to blame. */
 		bool for_all = err.code == ERR_FULL || !jobs->next;
 
-		if (for_all)
+		if (for_all && (!jobs->is_probe || jobs->next))
 			complain(w, &err);
 		for (struct job *job = jobs; job; job = job->next) {
 			job->failed = for_all;

@@ -25,6 +25,7 @@ struct job {
 	struct job_sink *sink;
 	struct err err;
 	bool failed;
+	bool is_probe; /* only asks whether the store takes writes: its failure is no news */
 };
 
 /* Where finished jobs go: one a worker.  'wake' is called from the writer's thread when jobs came
