@@ -75,6 +75,9 @@ def test_the_agent_sends_its_inventory_when_asked_and_once(site, collector):
     machine.beat()
     assert {p['name'] for p in collector.json('inventory')['software']} == {'bash', 'gimp'}
     assert collector.json('inventory', '--program', 'vlc')['installed'] == []
+    # What nobody has any longer leaves no row; what stayed kept its own.
+    assert [tuple(r) for r in collector.query('SELECT name, version FROM software ORDER BY name')] \
+        == [('bash', '5.2-1'), ('gimp', '2.10')]
     assert collector.cmd('check')
 
 
@@ -127,6 +130,7 @@ def test_software_is_listed_with_its_licences_by_how_many_devices_have_it(collec
     collector.cmd('device', 'erase', device.uuid, '--yes')
     assert kept(collector, device.uuid) == []
     assert len(collector.json('inventory')['software']) == 1
+    assert [tuple(r) for r in collector.query('SELECT name FROM software')] == [('bash',)]
 
 
 def test_the_same_inventory_twice_is_one_and_an_older_one_does_not_come_back(collector, device):

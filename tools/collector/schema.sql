@@ -258,6 +258,10 @@ CREATE TABLE device_software (
 	software INTEGER NOT NULL REFERENCES software (id),
 	PRIMARY KEY (device, software)) WITHOUT ROWID;
 CREATE INDEX device_software_by ON device_software (software);
+-- What no device has any longer is forgotten: replaced, erased or retired, whoever took it away.
+CREATE TRIGGER device_software_gone AFTER DELETE ON device_software
+WHEN NOT EXISTS (SELECT 1 FROM device_software WHERE software = OLD.software)
+BEGIN DELETE FROM software WHERE id = OLD.software; END;
 
 CREATE TABLE token (
 	id INTEGER PRIMARY KEY,

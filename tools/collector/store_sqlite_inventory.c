@@ -15,6 +15,11 @@
 	"json_extract (p.value, '$[3]') AS origin " \
 	"FROM json_each (?1, '$.software') AS k, json_each (k.value) AS p)"
 
+/* ... and its row of 'software', 's'. */
+#define SAME_PACKAGES \
+	PACKAGES " AS b JOIN software s ON s.name = b.name AND s.version = b.version " \
+		 "AND s.kind = b.kind AND s.licence = b.licence AND s.origin = b.origin"
+
 static bool hash_of(const char *text, uint8_t out[CRYPTO_HASH_SIZE])
 {
 	size_t len;
@@ -35,29 +40,28 @@ static int run_with(struct sq *sq, sqlite3_stmt *st, const struct store_inventor
 	return sq_run(sq, st, err);
 }
 
+/* What stays is not touched: taking away the last one that has a program forgets the program. */
 static int put_software(struct sq *sq, const struct store_inventory *in, struct err *err)
 {
-	sqlite3_stmt *st = sq_stmt(sq, "DELETE FROM device_software WHERE device = ?", err);
-
-	if (!st)
-		return -1;
-	sq_bind_int(st, 1, in->key->device_id);
-	if (sq_run(sq, st, err) < 0 ||
-	    run_with(
+	if (run_with(
 		    sq,
 		    sq_stmt(sq,
 			    "INSERT OR IGNORE INTO software (kind, name, version, licence, origin) "
 			    "SELECT kind, name, version, licence, origin FROM " PACKAGES
 			    " WHERE ?2 = ?2",
 			    err),
-		    in, err) < 0)
+		    in, err) < 0 ||
+	    run_with(sq,
+		     sq_stmt(sq,
+			     "DELETE FROM device_software WHERE device = ?2 AND software NOT IN "
+			     "(SELECT s.id FROM " SAME_PACKAGES ")",
+			     err),
+		     in, err) < 0)
 		return -1;
 	return run_with(sq,
 			sq_stmt(sq,
 				"INSERT OR IGNORE INTO device_software (device, software) "
-				"SELECT ?2, s.id FROM " PACKAGES " AS b JOIN software s "
-				"ON s.name = b.name AND s.version = b.version AND s.kind = b.kind "
-				"AND s.licence = b.licence AND s.origin = b.origin",
+				"SELECT ?2, s.id FROM " SAME_PACKAGES,
 				err),
 			in, err);
 }
