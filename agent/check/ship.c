@@ -218,8 +218,11 @@ static void take_trunk(struct agent *agent, const struct ack *ack)
 	if (!ack->trunk_seq || ack->trunk_seq < s->acked_seq || agent->config.is_volatile ||
 	    spool_after(&agent->spool, s->acked_seq) || strcmp(ack->trunk_head, s->acked_hash) == 0)
 		return;
-	log_warn("this machine was set back: its chain goes on from heartbeat %lld, not %lld",
-		 (long long)ack->trunk_seq, (long long)s->acked_seq);
+	/* Another machine with this key may be just as far. */
+	log_warn("this machine was set back or copied: its chain goes on from heartbeat %lld "
+		 "(%.12s...) that the collector names, not from its own %lld (%.12s...)",
+		 (long long)ack->trunk_seq, ack->trunk_head, (long long)s->acked_seq,
+		 s->acked_hash);
 	/* Ids used on the branch that is ahead must not come again with other events. */
 	pending_renumber(&agent->pending, agent_unused_id(agent));
 	snprintf(text, sizeof(text), "%lld to %lld", (long long)s->acked_seq,

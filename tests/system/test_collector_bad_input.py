@@ -1,9 +1,11 @@
 """Bad input to the collector: for each, what the sender is told, what is recorded, and that nothing
 that was acknowledged is lost.
 SPDX-License-Identifier: Apache-2.0"""
+import http.client
 import json
 import secrets
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -13,7 +15,7 @@ import pytest
 from jwcrypto import jwk
 
 import collector_fixture
-from minicollector import new_key, public, rfc3339, sha256_b64, unb64
+from minicollector import b64, new_key, public, rfc3339, sha256_b64, unb64
 from wire_device import CONTROL, Device, connect, context, post, sign_raw
 
 
@@ -145,6 +147,47 @@ def test_two_machines_with_one_key_are_reported_as_a_fork(collector, device):
     device.ack(device.beat())
     assert event_types(collector, device) == ['chain-rewind', 'chain-fork']
     assert seqs(collector, device) == [1, 2, 3, 3, 4]
+
+
+def test_two_machines_with_one_key_fill_a_row_a_day_not_one_a_heartbeat(collector, device):
+    """Each is told the other's end, goes on from there and says so: for ever."""
+    say = lambda n: [{'id': n, 'at': rfc3339(time.time()), 'type': 'rewound', 'data': {}}]
+    for n in range(1, 4):
+        behind = device.saved()
+        device.ack(device.beat(events=say(n)))
+        ahead = device.saved()
+        device.restore(behind)
+        device.ack(device.beat(events=say(n + 10)))
+        device.restore(ahead)
+    rows = [(e['type'], e['count']) for e in collector.events(device.uuid)]
+    assert rows.count(('rewound', 6)) == 1 and rows.count(('chain-rewind', 3)) == 1, rows
+    collector.cmd('check')
+
+
+# --- a store that somebody else wrote to ---
+
+def test_a_forged_policy_in_the_store_is_sent_to_nobody_and_blocks_nothing(collector, device):
+    collector.publish('[policy]\nname = Real\n')
+    serial, real = collector.query('SELECT serial, jws FROM policy')[0]
+    head, payload, signature = real.split('.')
+    forged = f'{head}.{payload}.{b64(bytes(64))}'
+    store = sqlite3.connect(collector.data / 'store.db', timeout=30)
+    with store:
+        store.execute('UPDATE policy SET jws = ?', (forged,))
+    ack = device.ack(device.beat())
+    assert (ack['serials']['policy'], ack.get('policy')) == (serial, None)
+    newcomer = Device(collector)
+    assert newcomer.enrol().status == 200
+    assert newcomer.enrolled.get('policy') is None
+    words = collector.log.read_text()
+    assert f'the policy {serial} in the store was changed' in words
+    assert 'the signature does not hold' in words
+    # Put right under the same serial, it is given to both.
+    with store:
+        store.execute('UPDATE policy SET jws = ?', (real,))
+    store.close()
+    for each in device, newcomer:
+        assert each.ack(each.beat())['policy'] == real
 
 
 def test_a_delta_over_what_we_lack_is_stored_and_a_full_one_asked_for(collector, device):
@@ -529,6 +572,15 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', place], check=True)
 
 
+def health(collector):
+    connection = http.client.HTTPConnection('127.0.0.1', collector.people, timeout=30)
+    connection.request('GET', '/healthz')
+    answer = connection.getresponse()
+    status, words = answer.status, json.loads(answer.read())
+    connection.close()
+    return status, words['store_writable']
+
+
 def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small_disk):
     collector = collector_fixture.Collector(build, small_disk / 'c')
     collector.log = small_disk.parent / 'collector.log'  # where there is room
@@ -549,8 +601,16 @@ def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small
         assert acked > 10
         assert [r['seq'] for r in collector.chain(device.uuid)] == list(range(1, acked + 1))
         assert 'disk is full' in collector.log.read_text()
-        # Room again: the same heartbeat is taken, nothing was lost in between.
+        assert health(collector) == (503, False)
+        # Room again: that is seen though nobody has anything to store.
         subprocess.run(['mount', '-o', 'remount,size=32m', small_disk], check=True)
+        commits = collector.one('SELECT count(*) FROM heartbeat')
+        until = time.monotonic() + 30
+        while health(collector) != (200, True):
+            assert time.monotonic() < until, collector.log.read_text()
+            time.sleep(0.1)
+        assert collector.one('SELECT count(*) FROM heartbeat') == commits
+        # The same heartbeat is taken, nothing was lost in between.
         ack = device.ack(text)
         assert (ack['acked'], ack['head']) == (acked + 1, sha256_b64(text))
         assert [r['seq'] for r in collector.chain(device.uuid)] == list(range(1, acked + 2))

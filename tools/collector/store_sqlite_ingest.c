@@ -16,7 +16,7 @@
 
 #define SKEW_NOTABLE_S 300
 #define NEW_CONTROLS_MAX 200
-#define FORK_AGAIN_S 86400 /* two machines with one key are reported once a day */
+#define AGAIN_S 86400 /* what two machines with one key do at each heartbeat is told once a day */
 
 /* What the device's row says before this heartbeat. */
 struct before {
@@ -632,29 +632,65 @@ static int put_controls(struct work *w, struct err *err)
 
 /* --- events --- */
 
+/* Counts what happened in a row of the last day, when there is one.  Not for an event of a
+ * heartbeat that is here already: those are never looked at twice. */
+static int count_again(struct work *w, const char *type, bool ours, int64_t count, bool *out_found,
+		       struct err *err)
+{
+	sqlite3_stmt *st = sq_stmt(w->sq,
+				   "UPDATE event SET count = count + ?5 WHERE id = (SELECT id "
+				   "FROM event WHERE device = ?1 AND type = ?2 AND "
+				   "(key IS NULL) = ?3 AND received_at > ?4 "
+				   "ORDER BY at DESC, id DESC LIMIT 1)",
+				   err);
+
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, w->in->key->device_id);
+	sq_bind_text(st, 2, type);
+	sq_bind_int(st, 3, ours);
+	sq_bind_int(st, 4, w->in->received_at - AGAIN_S);
+	sq_bind_int(st, 5, count);
+	if (sq_run(w->sq, st, err) < 0)
+		return -1;
+	*out_found = sqlite3_changes(w->sq->db) > 0;
+	return 0;
+}
+
+static int put_event(struct work *w, const struct heartbeat_event *e, struct err *err)
+{
+	bool counted = false;
+	sqlite3_stmt *st;
+
+	/* Two machines with one key are told of each other's end, and say so, each time. */
+	if (strcmp(e->type, "rewound") == 0 &&
+	    count_again(w, e->type, false, e->count, &counted, err) < 0)
+		return -1;
+	if (counted)
+		return 0;
+	st = sq_stmt(w->sq,
+		     "INSERT INTO event (device, key, event_id, at, received_at, type, "
+		     "count, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		     err);
+	if (!st)
+		return -1;
+	sq_bind_int(st, 1, w->in->key->device_id);
+	sq_bind_int(st, 2, w->in->key->id);
+	sq_bind_int(st, 3, (int64_t)e->id);
+	sq_bind_int(st, 4, e->at);
+	sq_bind_int(st, 5, w->in->received_at);
+	sq_bind_text(st, 6, e->type);
+	sq_bind_int(st, 7, e->count);
+	sq_bind_textn(st, 8, e->data ? e->data : "{}", e->data ? e->data_len : 2);
+	return sq_run(w->sq, st, err);
+}
+
 static int put_events(struct work *w, struct err *err)
 {
 	const struct heartbeat *hb = w->in->heartbeat;
 
 	for (unsigned i = 0; i < hb->event_count; i++) {
-		const struct heartbeat_event *e = &hb->events[i];
-		sqlite3_stmt *st = sq_stmt(
-			w->sq,
-			"INSERT INTO event (device, key, event_id, at, received_at, type, "
-			"count, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			err);
-
-		if (!st)
-			return -1;
-		sq_bind_int(st, 1, w->in->key->device_id);
-		sq_bind_int(st, 2, w->in->key->id);
-		sq_bind_int(st, 3, (int64_t)e->id);
-		sq_bind_int(st, 4, e->at);
-		sq_bind_int(st, 5, w->in->received_at);
-		sq_bind_text(st, 6, e->type);
-		sq_bind_int(st, 7, e->count);
-		sq_bind_textn(st, 8, e->data ? e->data : "{}", e->data ? e->data_len : 2);
-		if (sq_run(w->sq, st, err) < 0)
+		if (put_event(w, &hb->events[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -681,17 +717,21 @@ static int put_observations(struct work *w, int64_t *out_forked_at, struct err *
 	bool alternates = b->boot_before[0] && strcmp(hb->boot, b->boot_before) == 0 &&
 			  strcmp(hb->boot, b->boot) != 0;
 	bool fork = alternates || (w->step.event && strcmp(w->step.event, "chain-fork") == 0);
+	bool counted = false;
 
 	*out_forked_at = b->forked_at;
 	if (w->step.apply && off && (!was_off || !b->last_seen) &&
 	    observe(w, "clock-off", skew, err) < 0)
 		return -1;
-	if (w->step.apply && fork && w->in->received_at - b->forked_at >= FORK_AGAIN_S) {
+	if (w->step.apply && fork && w->in->received_at - b->forked_at >= AGAIN_S) {
 		*out_forked_at = w->in->received_at;
 		if (observe(w, "chain-fork", (int64_t)w->lineage.count, err) < 0)
 			return -1;
 	}
-	if (w->step.event && strcmp(w->step.event, "chain-fork") != 0 &&
+	if (w->step.event && strcmp(w->step.event, "chain-rewind") == 0 &&
+	    count_again(w, w->step.event, true, 1, &counted, err) < 0)
+		return -1;
+	if (w->step.event && !counted && strcmp(w->step.event, "chain-fork") != 0 &&
 	    observe(w, w->step.event, w->step.branch.from_seq, err) < 0)
 		return -1;
 	if (hb->events_lost && observe(w, "events-lost", (int64_t)hb->events_lost, err) < 0)
