@@ -21,20 +21,20 @@ endif
 
 # --- what there is -------------------------------------------------------------------------
 # A folder a layer; each becomes a static library, so a program links only what it calls.
-LAYERS    := base proto policy controls
+LAYERS    := base proto policy gate controls
 PROGRAMS  := caretakerd caretaker-check caretaker-uplink caretaker caretaker-collector caretaker-fleet
 
 caretakerd_DIR          := agent/daemon
-caretakerd_NEEDS        := platform base
+caretakerd_NEEDS        := gate platform base
 caretakerd_LIBS         := libuv libudev
 caretaker-check_DIR     := agent/check
-caretaker-check_NEEDS   := controls policy proto platform base
+caretaker-check_NEEDS   := controls gate policy proto platform base
 caretaker-check_LIBS    := libcrypto zlib inih libcjson libsystemd blkid
 caretaker-uplink_DIR    := agent/uplink
 caretaker-uplink_NEEDS  := proto platform base
 caretaker-uplink_LIBS   := libcurl libssl libcrypto
 caretaker_DIR           := agent/cli
-caretaker_NEEDS         := policy proto platform base
+caretaker_NEEDS         := gate policy proto platform base
 caretaker_LIBS          := libcrypto zlib inih libcjson
 caretaker-collector_DIR   := tools/collector
 caretaker-collector_NEEDS := policy proto platform base
@@ -48,11 +48,12 @@ caretaker-fleet_LIBS    := libcurl libssl libcrypto zlib inih libcjson
 ALLOW := agent/base: \
          agent/proto:agent/base \
          agent/policy:agent/base,agent/proto \
+         agent/gate:agent/base \
          agent/controls:agent/base,agent/proto,agent/policy,platform \
-         agent/daemon:agent/base,platform \
-         agent/check:agent/base,agent/proto,agent/policy,agent/controls,platform \
+         agent/daemon:agent/base,agent/gate,platform \
+         agent/check:agent/base,agent/proto,agent/policy,agent/gate,agent/controls,platform \
          agent/uplink:agent/base,agent/proto,platform \
-         agent/cli:agent/base,agent/proto,agent/policy,platform \
+         agent/cli:agent/base,agent/proto,agent/policy,agent/gate,platform \
          platform:agent/base \
          tools/collector:agent/base,agent/proto,agent/policy,platform \
          tools/fleet:agent/base,agent/proto,agent/policy,platform
@@ -62,7 +63,7 @@ obj     = $(patsubst %.c,$(B)/%.o,$(1))
 lib     = $(patsubst %,$(B)/lib%.a,$(1))
 pkgs    = $(if $(1),$(shell $(PKG_CONFIG) $(2) $(1) 2>/dev/null))
 # Larger pieces of text that a program carries: FILE -> gen/FILE.h holding its bytes.
-EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/policies/default.ini tools/collector/*.sql tools/collector/openapi.json)
+EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/hardware/*.ini conf/policies/default.ini tools/collector/*.sql tools/collector/openapi.json)
 GEN     := $(patsubst %,$(B)/gen/%.h,$(EMBED))
 
 SRC_platform := $(wildcard platform/$(PLATFORM)/*.c)
@@ -114,7 +115,7 @@ layers: ## includes stay within ALLOW; one .c file a library; no OS outside plat
 	@tools/dev/layers $(ALLOW)
 
 portable: $(GEN) ## the portable code compiles with mingw-w64 (compile only)
-	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
+	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/gate agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
 
 format: ## clang-format finds nothing to change
 	@clang-format --dry-run -Werror $(FORMATTED) && echo "ok format ($(words $(FORMATTED)))"

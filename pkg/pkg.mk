@@ -35,7 +35,8 @@ install-agent: $(B)/caretakerd $(B)/caretaker-check $(B)/caretaker-uplink $(B)/c
 	$(INSTALL) -m 600 conf/caretaker-check.ini $(DESTDIR)$(sysconfdir)/caretaker/caretaker-check.ini
 	$(INSTALL) -m 644 conf/caretaker-uplink.env $(DESTDIR)$(sysconfdir)/caretaker/caretaker-uplink.env
 	$(INSTALL) -D -m 644 pkg/systemd/caretaker.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/caretaker.conf
-	$(INSTALL) -d $(DESTDIR)$(datadir)/caretaker/policies
+	$(INSTALL) -d $(DESTDIR)$(datadir)/caretaker/policies $(DESTDIR)$(datadir)/caretaker/hardware
+	$(INSTALL) -m 644 conf/hardware/*.ini $(DESTDIR)$(datadir)/caretaker/hardware/
 	$(INSTALL) -m 644 conf/policies/*.ini $(DESTDIR)$(datadir)/caretaker/policies/
 	$(INSTALL) -m 644 conf/mapping.ini conf/CLAUSES.md conf/heartbeat-dict-1.txt $(DESTDIR)$(datadir)/caretaker/
 	$(call install_units,$(AGENT_UNITS))

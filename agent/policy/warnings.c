@@ -4,7 +4,9 @@
 #include "agent/policy/policy.h"
 
 #include "agent/base/buf.h"
+#include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "agent/policy/hardware_table.h"
 #include "agent/policy/schema.h"
 
 #include <stdarg.h>
@@ -321,12 +323,58 @@ static void check_storage(struct warnings *warnings)
 	check_ports(warnings);
 }
 
+/* Does an item of refused_devices, a pattern itself, mean a row of the table? */
+static const struct hardware_row *refused_row(const struct policy *policy,
+					      const struct hardware_table *table, const char **item)
+{
+	enum policy_key refused = POLICY_HARDWARE_REFUSED_DEVICES;
+
+	for (size_t i = 0; i < policy_count(policy, refused); i++) {
+		*item = policy_item(policy, refused, i);
+		for (size_t j = 0; j < table->count; j++)
+			if (text_match(*item, table->rows[j].model) ||
+			    text_match(table->rows[j].model, *item))
+				return &table->rows[j];
+	}
+	return NULL;
+}
+
+static void check_tables(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	const struct hardware_row *row;
+	struct hardware_table table;
+	const char *item;
+	struct err err; /* a table that cannot be read is its user's to complain of */
+
+	if (hardware_table_builtin(HARDWARE_CLASSROOM, &table, &err) == 0) {
+		row = refused_row(policy, &table, &item);
+		if (row && runs(policy, CONTROL_REMOVABLE_STORAGE) &&
+		    policy_lists(policy, POLICY_REMOVABLE_STORAGE_CLASSROOM, row->word))
+			warn(warnings, POLICY_HARDWARE_REFUSED_DEVICES,
+			     "'%s' of 'refused_devices' refuses %s, which [removable-storage] "
+			     "classroom lets work",
+			     item, row->product);
+		hardware_table_clear(&table);
+	}
+	if (hardware_table_builtin(HARDWARE_ASSISTIVE, &table, &err) == 0) {
+		row = refused_row(policy, &table, &item);
+		if (row)
+			warn(warnings, POLICY_HARDWARE_REFUSED_DEVICES,
+			     "'%s' of 'refused_devices' has no effect on %s: what assists people "
+			     "is never refused",
+			     item, row->product);
+		hardware_table_clear(&table);
+	}
+}
+
 static void check_hardware(struct warnings *warnings)
 {
 	const struct policy *policy = warnings->policy;
 
 	if (!runs(policy, CONTROL_HARDWARE))
 		return;
+	check_tables(warnings);
 	check_apart(warnings, POLICY_HARDWARE_APPROVED_DEVICES, POLICY_HARDWARE_REFUSED_DEVICES);
 	if (runs(policy, CONTROL_REMOVABLE_STORAGE))
 		check_apart(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,

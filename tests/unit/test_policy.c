@@ -544,6 +544,13 @@ static const struct {
 	 "[hardware]\nrefused_devices = 0951:1666\n",
 	 "p:3: warning: '0951:1666:60A4*' of 'approved_sticks' is also meant by [hardware] "
 	 "refused_devices\n"},
+	{"[hardware]\nrefused_devices = 0d28:0204\n",
+	 "p:2: warning: '0d28:0204' of 'refused_devices' refuses BBC micro:bit, which "
+	 "[removable-storage] classroom lets work\n"},
+	{"[removable-storage]\nclassroom = pico\n[hardware]\nrefused_devices = 0d28:0204\n", NULL},
+	{"[hardware]\nrefused_devices = 2104:0313\n",
+	 "p:2: warning: '2104:0313' of 'refused_devices' has no effect on Tobii eye-trackers: what "
+	 "assists people is never refused\n"},
 	{"[hardware]\napproved_devices = 0951:1666\nrefused_devices = 0951:*\n",
 	 "p:2: warning: '0951:1666' of 'approved_devices' is also meant by [hardware] "
 	 "refused_devices\n"},
