@@ -83,6 +83,33 @@ int sq_run(struct sq *sq, sqlite3_stmt *st, struct err *err)
 	return sq_step(sq, st, err) < 0 ? -1 : 0;
 }
 
+struct sq_rows sq_rows(struct sq *sq, sqlite3_stmt *st, struct err *err)
+{
+	return (struct sq_rows){sq, st, err, st ? 0 : -1};
+}
+
+bool sq_next(struct sq_rows *rows)
+{
+	int row = rows->st ? sq_step(rows->sq, rows->st, rows->err) : 0;
+
+	if (row > 0)
+		return true;
+	rows->st = NULL;
+	if (row < 0)
+		rows->ret = -1;
+	return false;
+}
+
+void sq_said(struct sq_rows *rows, int said)
+{
+	if (!said)
+		return;
+	sqlite3_reset(rows->st);
+	rows->st = NULL;
+	if (said < 0)
+		rows->ret = -1;
+}
+
 int sq_exec(struct sq *sq, const char *sql, struct err *err)
 {
 	return sqlite3_exec(sq->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sq_fail(sq, err);

@@ -64,6 +64,26 @@ int sq_step(struct sq *sq, sqlite3_stmt *st, struct err *err);
 /* For what returns no row. */
 int sq_run(struct sq *sq, sqlite3_stmt *st, struct err *err);
 int sq_exec(struct sq *sq, const char *sql, struct err *err);
+
+/* Walks a statement's rows, which may be bound after sq_rows():
+ *
+ *	struct sq_rows rows = sq_rows(sq, st, err);
+ *	while (sq_next(&rows))
+ *		sq_said(&rows, what is done with sq_int(st, 0) ...);
+ *	return rows.ret;
+ *
+ * However it ends, the statement is left ready for the next. */
+struct sq_rows {
+	struct sq *sq;
+	sqlite3_stmt *st; /* NULL: it has ended */
+	struct err *err;
+	int ret; /* 0, or -1: 'err' says why */
+};
+/* 'st' NULL: it could not be prepared, 'err' is set. */
+struct sq_rows sq_rows(struct sq *sq, sqlite3_stmt *st, struct err *err);
+bool sq_next(struct sq_rows *rows);
+/* What became of the row: 0 goes on, 1 has heard enough, -1 failed. */
+void sq_said(struct sq_rows *rows, int said);
 /* Turns SQLite's last error into ours: a full disk is ERR_FULL, a lock ERR_TIMEOUT. */
 int sq_fail(struct sq *sq, struct err *err);
 

@@ -281,14 +281,14 @@ int sq_causes(struct store *store, enum store_scope scope, int64_t id, unsigned 
 		"k.control, k.why LIMIT ?",
 		err);
 	struct store_cause c;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st) {
 		sq_bind_int(st, 1, scope);
 		sq_bind_int(st, 2, id);
 		sq_bind_int(st, 3, max ? (int64_t)max : -1);
 	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&c, 0, sizeof(c));
 		if (sq_int(st, 0) < CONTROL_COUNT)
 			(void)text_copy(c.control, sizeof(c.control),
@@ -302,10 +302,7 @@ int sq_causes(struct store *store, enum store_scope scope, int64_t id, unsigned 
 		c.evidence = (const char *)sqlite3_column_text(st, 6);
 		sq_text(st, 7, c.device_name, sizeof(c.device_name));
 		sq_text(st, 8, c.device, sizeof(c.device));
-		if (each(ctx, &c, err)) {
-			sqlite3_reset(st);
-			return -1;
-		}
+		sq_said(&rows, each(ctx, &c, err));
 	}
-	return row;
+	return rows.ret;
 }

@@ -134,9 +134,9 @@ static int load(struct sq *sq, int64_t device, struct counted *out, struct err *
 int sq_device_count(struct sq *sq, int64_t device, int delta, struct err *err)
 {
 	struct sq_reason reason;
+	struct sq_rows rows;
 	struct counted c;
 	sqlite3_stmt *st;
-	int row;
 
 	if (load(sq, device, &c, err) < 0)
 		return -1;
@@ -155,19 +155,18 @@ int sq_device_count(struct sq *sq, int64_t device, int delta, struct err *err)
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, device);
-	while ((row = sq_step(sq, st, err)) > 0) {
+	rows = sq_rows(sq, st, err);
+	while (sq_next(&rows)) {
+		int control = (int)sq_int(st, 0);
+
 		reason.standing = sq_int(st, 1);
 		reason.since = sq_int(st, 2);
 		sq_text(st, 3, reason.why, sizeof(reason.why));
-		if (sq_place_count(sq, &c.place, (int)sq_int(st, 0), reason.standing, delta, err) <
-			    0 ||
-		    sq_cause_move(sq, &c.place, device, (int)sq_int(st, 0), &reason, delta, err) <
-			    0) {
-			sqlite3_reset(st);
-			return -1;
-		}
+		if (sq_place_count(sq, &c.place, control, reason.standing, delta, err) < 0 ||
+		    sq_cause_move(sq, &c.place, device, control, &reason, delta, err) < 0)
+			sq_said(&rows, -1);
 	}
-	return row;
+	return rows.ret;
 }
 
 /* Writes each control's standing by 'now'; tells the worst and when the next changes. */
@@ -184,12 +183,12 @@ static int settle_controls(struct sq *sq, int64_t device, int64_t now, int64_t *
 				   "SELECT control, verdict, due_at, until, standing "
 				   "FROM device_control WHERE device = ?",
 				   err);
-	int row;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, device);
-	while ((row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		enum verdict verdict = (enum verdict)sq_int(st, 1);
 		enum standing is = standing_of(verdict, sq_int(st, 2), sq_int(st, 3), now);
 		int64_t next = standing_change(verdict, sq_int(st, 2), sq_int(st, 3), now);
@@ -203,7 +202,7 @@ static int settle_controls(struct sq *sq, int64_t device, int64_t now, int64_t *
 			changed[changed_count++].standing = is;
 		}
 	}
-	if (row < 0)
+	if (rows.ret < 0)
 		return -1;
 	for (unsigned i = 0; i < changed_count; i++) {
 		st = sq_stmt(
@@ -303,21 +302,16 @@ int sq_read_counts(struct store *store, enum store_scope scope, int64_t id,
 				   "SELECT control, standing, count FROM counter WHERE scope = ? "
 				   "AND scope_id = ? AND count <> 0 ORDER BY control, standing",
 				   err);
-	int row;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, scope);
 	sq_bind_int(st, 2, id);
-	while ((row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		struct store_count count = {(int)sq_int(st, 0), sq_int(st, 1), sq_int(st, 2)};
 
-		int said = each(ctx, &count, err);
-
-		if (said) {
-			sqlite3_reset(st);
-			return said < 0 ? -1 : 0;
-		}
+		sq_said(&rows, each(ctx, &count, err));
 	}
-	return row;
+	return rows.ret;
 }

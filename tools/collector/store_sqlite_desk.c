@@ -25,13 +25,6 @@ static void hash_text(sqlite3_stmt *st, int i, char out[HASH_TEXT])
 	text_b64url_into(out, hash, sizeof(hash));
 }
 
-/* Ends a walk whose callback said no: the statement is left ready for the next. */
-static int stopped(sqlite3_stmt *st)
-{
-	sqlite3_reset(st);
-	return -1;
-}
-
 static int schools(struct store *store,
 		   int (*each)(void *ctx, const struct store_school *, struct err *), void *ctx,
 		   struct err *err)
@@ -42,9 +35,9 @@ static int schools(struct store *store,
 				   "not_seen_days FROM school WHERE removed_at = 0 ORDER BY name",
 				   err);
 	struct store_school s;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&s, 0, sizeof(s));
 		s.id = sq_int(st, 0);
 		sq_text(st, 1, s.name, sizeof(s.name));
@@ -53,10 +46,9 @@ static int schools(struct store *store,
 		s.audit_days = (int)sq_int(st, 4);
 		s.audit_until = sq_int(st, 5);
 		s.not_seen_days = (int)sq_int(st, 6);
-		if (each(ctx, &s, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &s, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int groups(struct store *store, int64_t school,
@@ -69,20 +61,19 @@ static int groups(struct store *store, int64_t school,
 				   "school = ?1 ORDER BY school, name",
 				   err);
 	struct store_group g;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, school);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&g, 0, sizeof(g));
 		g.id = sq_int(st, 0);
 		g.school = sq_int(st, 1);
 		sq_text(st, 2, g.name, sizeof(g.name));
 		g.policy = sq_int(st, 3);
-		if (each(ctx, &g, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &g, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int rooms(struct store *store, int64_t school,
@@ -95,21 +86,20 @@ static int rooms(struct store *store, int64_t school,
 				   "= 0 OR school = ?1 ORDER BY school, name",
 				   err);
 	struct store_room r;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, school);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&r, 0, sizeof(r));
 		r.id = sq_int(st, 0);
 		r.school = sq_int(st, 1);
 		sq_text(st, 2, r.name, sizeof(r.name));
 		sq_text(st, 3, r.patterns, sizeof(r.patterns));
 		sq_text(st, 4, r.subnets, sizeof(r.subnets));
-		if (each(ctx, &r, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &r, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int codes(struct store *store, int64_t school,
@@ -123,11 +113,11 @@ static int codes(struct store *store, int64_t school,
 				   "code WHERE ?1 = 0 OR school = ?1 ORDER BY created_at, id",
 				   err);
 	struct store_code c;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, school);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&c, 0, sizeof(c));
 		sq_text(st, 0, c.id, sizeof(c.id));
 		sq_blob(st, 1, c.secret, sizeof(c.secret));
@@ -143,10 +133,9 @@ static int codes(struct store *store, int64_t school,
 		c.created_at = sq_int(st, 11);
 		sq_text(st, 12, c.created_by, sizeof(c.created_by));
 		sq_text(st, 13, c.note, sizeof(c.note));
-		if (each(ctx, &c, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &c, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 /* --- devices --- */
@@ -244,16 +233,15 @@ static int devices(struct store *store, const struct store_device_filter *filter
 		err);
 	char pattern[UUID_LEN + 2];
 	struct store_device d;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		bind_device_filter(st, filter, pattern);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		read_device(st, &d);
-		if (each(ctx, &d, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &d, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int controls(struct store *store, int64_t device,
@@ -268,11 +256,11 @@ static int controls(struct store *store, int64_t device,
 				   "c.device = ? ORDER BY c.control",
 				   err);
 	struct store_control_row c;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, device);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&c, 0, sizeof(c));
 		if (sq_int(st, 0) < CONTROL_COUNT)
 			(void)text_copy(c.id, sizeof(c.id),
@@ -287,10 +275,9 @@ static int controls(struct store *store, int64_t device,
 		c.until = sq_int(st, 7);
 		c.standing = (int)sq_int(st, 8);
 		c.evidence = (const char *)sqlite3_column_text(st, 9);
-		if (each(ctx, &c, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &c, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int events(struct store *store, int64_t device, unsigned max,
@@ -304,13 +291,13 @@ static int events(struct store *store, int64_t device, unsigned max,
 			"event WHERE device = ? ORDER BY at DESC, id DESC LIMIT ?",
 			err);
 	struct store_event_row e;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st) {
 		sq_bind_int(st, 1, device);
 		sq_bind_int(st, 2, max ? (int64_t)max : -1);
 	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&e, 0, sizeof(e));
 		e.id = sq_int(st, 0);
 		e.at = sq_int(st, 1);
@@ -319,10 +306,9 @@ static int events(struct store *store, int64_t device, unsigned max,
 		e.ours = sq_int(st, 4) != 0;
 		sq_text(st, 5, e.type, sizeof(e.type));
 		e.data = (const char *)sqlite3_column_text(st, 6);
-		if (each(ctx, &e, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &e, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int branches(struct store *store, int64_t device,
@@ -340,11 +326,11 @@ static int branches(struct store *store, int64_t device,
 			"ORDER BY b.n",
 			err);
 	struct store_branch_row b;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, device);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&b, 0, sizeof(b));
 		b.n = (int)sq_int(st, 0);
 		b.kind = (int)sq_int(st, 1);
@@ -352,10 +338,9 @@ static int branches(struct store *store, int64_t device,
 		b.seq = sq_int(st, 3);
 		b.advanced_at = sq_int(st, 4);
 		hash_text(st, 5, b.head);
-		if (each(ctx, &b, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &b, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int chain(struct store *store, int64_t device,
@@ -368,19 +353,18 @@ static int chain(struct store *store, int64_t device,
 				   "ORDER BY seq, id",
 				   err);
 	struct store_chain_row c;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, device);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		c.seq = sq_int(st, 0);
 		hash_text(st, 1, c.hash);
 		hash_text(st, 2, c.prev);
 		c.jws = (const char *)sqlite3_column_text(st, 3);
-		if (each(ctx, &c, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &c, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int keys(struct store *store, int64_t device,
@@ -395,11 +379,11 @@ static int keys(struct store *store, int64_t device,
 				   "k.since",
 				   err);
 	struct store_key k;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, device);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&k, 0, sizeof(k));
 		k.id = sq_int(st, 0);
 		k.device_id = sq_int(st, 1);
@@ -408,10 +392,9 @@ static int keys(struct store *store, int64_t device,
 		sq_text(st, 4, k.device, sizeof(k.device));
 		k.status = (enum store_status)sq_int(st, 5);
 		sq_text(st, 6, k.org, sizeof(k.org));
-		if (each(ctx, &k, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &k, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int rejected(struct store *store, int64_t device, struct buf *out, struct err *err)
@@ -457,14 +440,13 @@ static int policies(struct store *store,
 				   "FROM policy ORDER BY org, serial",
 				   err);
 	struct store_policy p;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		read_policy(st, &p);
-		if (each(ctx, &p, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &p, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int policy(struct store *store, const char *org, int64_t serial, struct store_policy *out,
@@ -546,14 +528,13 @@ static int tokens(struct store *store,
 				   "revoked_at FROM token ORDER BY name",
 				   err);
 	struct store_token t;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		read_token(st, &t);
-		if (each(ctx, &t, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &t, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 static int token_find(struct store *store, const uint8_t hash[CRYPTO_HASH_SIZE], int64_t now,
@@ -591,11 +572,11 @@ static int audit_rows(struct store *store, unsigned max,
 				   "id DESC LIMIT ?",
 				   err);
 	struct store_audit_row a;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st)
 		sq_bind_int(st, 1, max ? (int64_t)max : -1);
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&a, 0, sizeof(a));
 		a.id = sq_int(st, 0);
 		a.at = sq_int(st, 1);
@@ -603,10 +584,9 @@ static int audit_rows(struct store *store, unsigned max,
 		sq_text(st, 3, a.action, sizeof(a.action));
 		sq_text(st, 4, a.object, sizeof(a.object));
 		a.detail = (const char *)sqlite3_column_text(st, 5);
-		if (each(ctx, &a, err))
-			return stopped(st);
+		sq_said(&rows, each(ctx, &a, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 const struct store_desk_ops sq_desk_ops = {

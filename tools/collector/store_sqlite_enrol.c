@@ -137,8 +137,8 @@ static int find_expected(struct work *w, struct err *err)
 
 static int find_room(struct work *w, struct err *err)
 {
+	struct sq_rows rows;
 	sqlite3_stmt *st;
-	int row;
 
 	if (w->code.room)
 		return 0;
@@ -147,15 +147,15 @@ static int find_room(struct work *w, struct err *err)
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, w->code.school);
-	while ((row = sq_step(w->sq, st, err)) > 0) {
+	rows = sq_rows(w->sq, st, err);
+	while (sq_next(&rows)) {
 		if (!rooms_match((const char *)sqlite3_column_text(st, 1),
 				 (const char *)sqlite3_column_text(st, 2), w->name, w->in->peer))
 			continue;
 		w->code.room = sq_int(st, 0);
-		sqlite3_reset(st);
-		return 0;
+		sq_said(&rows, 1);
 	}
-	return row;
+	return rows.ret;
 }
 
 /* The device that this hardware was before: the same serial or firmware UUID in this school. */

@@ -22,13 +22,13 @@ int sq_exceptions(struct store *store, bool ended_too, int64_t now,
 		"(e.withdrawn_at = 0 AND e.until > ?2) ORDER BY e.until, e.id",
 		err);
 	struct store_exception e;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st) {
 		sq_bind_int(st, 1, ended_too);
 		sq_bind_int(st, 2, now);
 	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&e, 0, sizeof(e));
 		sq_text(st, 0, e.id, sizeof(e.id));
 		e.device = sq_int(st, 1);
@@ -43,12 +43,9 @@ int sq_exceptions(struct store *store, bool ended_too, int64_t now,
 		e.until = sq_int(st, 10);
 		e.created_at = sq_int(st, 11);
 		e.withdrawn_at = sq_int(st, 12);
-		if (each(ctx, &e, err)) {
-			sqlite3_reset(st);
-			return -1;
-		}
+		sq_said(&rows, each(ctx, &e, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 int sq_exception_newest(struct store *store, int64_t *out, struct err *err)
@@ -133,23 +130,20 @@ int sq_exceptions_due(struct store *store, int64_t now, int64_t before, unsigned
 		"OR x.until < ?2) ORDER BY d.id LIMIT ?3",
 		err);
 	struct store_exception_target t;
-	int row = -1;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (st) {
 		sq_bind_int(st, 1, now);
 		sq_bind_int(st, 2, before);
 		sq_bind_int(st, 3, max);
 	}
-	while (st && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		t = (struct store_exception_target){sq_int(st, 0), sq_int(st, 1), sq_int(st, 2),
 						    ""};
 		sq_text(st, 3, t.uuid, sizeof(t.uuid));
-		if (each(ctx, &t, err)) {
-			sqlite3_reset(st);
-			return -1;
-		}
+		sq_said(&rows, each(ctx, &t, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 int sq_exception_end(struct store *store, const char *id, int64_t now, const char *who,

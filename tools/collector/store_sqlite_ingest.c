@@ -128,17 +128,15 @@ static int load_lineage(struct work *w, struct err *err)
 				   "SELECT n, kind, from_seq, from_hash, seq, hash, advanced_at "
 				   "FROM branch WHERE device = ?",
 				   err);
+	struct sq_rows rows = sq_rows(w->sq, st, err);
 	struct lineage *l = &w->lineage;
-	int row;
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, w->in->key->device_id);
-	while (l->count < LINEAGE_MAX && (row = sq_step(w->sq, st, err)) != 0) {
+	while (sq_next(&rows)) {
 		struct lineage_branch *b = &l->branches[l->count];
 
-		if (row < 0)
-			return -1;
 		b->n = (unsigned)sq_int(st, 0);
 		b->kind = (enum lineage_kind)sq_int(st, 1);
 		b->from_seq = sq_int(st, 2);
@@ -151,10 +149,9 @@ static int load_lineage(struct work *w, struct err *err)
 			b->advanced_at = w->before.last_seen;
 			memcpy(b->hash, w->before.state_hash, CRYPTO_HASH_SIZE);
 		}
-		l->count++;
+		sq_said(&rows, ++l->count == LINEAGE_MAX);
 	}
-	sqlite3_reset(st);
-	return 0;
+	return rows.ret;
 }
 
 /* 1: the store has a heartbeat of this device with that number and hash; its branch in '*out'. */
@@ -425,19 +422,19 @@ static int load_holdings(struct work *w, const int *ids, struct holdings *out, s
 				   "SELECT control, verdict, due_at, until, standing, mode, since, "
 				   "why, evidence FROM device_control WHERE device = ?",
 				   err);
-	int row;
+	struct sq_rows rows = sq_rows(w->sq, st, err);
 
 	if (!st)
 		return -1;
 	out->count = 0;
 	sq_bind_int(st, 1, w->in->key->device_id);
-	while ((row = sq_step(w->sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		struct held *h;
 
 		if (out->count == sizeof(out->rows) / sizeof(out->rows[0])) {
-			sqlite3_reset(st);
-			return err_set(err, ERR_INVALID, "a device has over %u controls",
-				       out->count);
+			sq_said(&rows, err_set(err, ERR_INVALID, "a device has over %u controls",
+					       out->count));
+			break;
 		}
 		h = &out->rows[out->count++];
 		h->control = (int)sq_int(st, 0);
@@ -458,7 +455,7 @@ static int load_holdings(struct work *w, const int *ids, struct holdings *out, s
 				h->unchanged_by = (int)i;
 		}
 	}
-	return row;
+	return rows.ret;
 }
 
 static int put_control(struct work *w, int id, const struct heartbeat_control *c,

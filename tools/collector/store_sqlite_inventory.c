@@ -188,14 +188,14 @@ static int each_software(struct sq *sq, sqlite3_stmt *st, int64_t school, const 
 			 int (*each)(void *ctx, const struct store_software *, struct err *),
 			 void *ctx, struct err *err)
 {
+	struct sq_rows rows = sq_rows(sq, st, err);
 	struct store_software software;
-	int row = -1;
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, school);
 	sq_bind_text(st, 2, pattern);
-	while ((row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		memset(&software, 0, sizeof(software));
 		software.name = text_at(st, 0);
 		software.kind = text_at(st, 1);
@@ -210,12 +210,9 @@ static int each_software(struct sq *sq, sqlite3_stmt *st, int64_t school, const 
 			software.device_name = text_at(st, 6);
 			software.school = text_at(st, 7);
 		}
-		if (each(ctx, &software, err)) {
-			sqlite3_reset(st);
-			return -1;
-		}
+		sq_said(&rows, each(ctx, &software, err));
 	}
-	return row;
+	return rows.ret;
 }
 
 int sq_software(struct store *store, int64_t school, const char *pattern,

@@ -12,29 +12,28 @@
 static int place_one(struct sq *sq, int64_t device, int64_t school, const char *name, bool *out,
 		     struct err *err)
 {
-	sqlite3_stmt *st =
-		sq_stmt(sq,
-			"SELECT r.id, r.patterns, r.subnets, d.grp FROM room r, device d "
-			"WHERE r.school = ? AND d.id = ? ORDER BY r.name",
-			err);
-	char patterns[512], subnets[512];
+	sqlite3_stmt *st = sq_stmt(sq,
+				   "SELECT r.id, r.patterns, d.grp FROM room r, device d "
+				   "WHERE r.school = ? AND d.id = ? ORDER BY r.name",
+				   err);
+	char patterns[512];
+	struct sq_rows rows = sq_rows(sq, st, err);
 	int64_t room = 0, group = 0;
-	int row;
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, school);
 	sq_bind_int(st, 2, device);
-	while (!room && (row = sq_step(sq, st, err)) > 0) {
+	while (sq_next(&rows)) {
 		sq_text(st, 1, patterns, sizeof(patterns));
-		sq_text(st, 2, subnets, sizeof(subnets));
-		group = sq_int(st, 3);
-		if (rooms_match(patterns, "", name, ""))
-			room = sq_int(st, 0);
+		group = sq_int(st, 2);
+		if (!rooms_match(patterns, "", name, ""))
+			continue;
+		room = sq_int(st, 0);
+		sq_said(&rows, 1);
 	}
-	sqlite3_reset(st);
 	*out = room != 0;
-	return room ? sq_device_place(sq, device, group, room, err) : row < 0 ? -1 : 0;
+	return room ? sq_device_place(sq, device, group, room, err) : rows.ret;
 }
 
 static int places(struct sq *sq, int64_t school, int64_t *out_count, struct err *err)

@@ -251,17 +251,14 @@ static int export_part(struct sq *sq, const struct part_def *part, int64_t schoo
 		       struct err *err)
 {
 	sqlite3_stmt *st = sq_stmt(sq, part->select, err);
-	int row;
+	struct sq_rows rows = sq_rows(sq, st, err);
 
 	if (!st)
 		return -1;
 	sq_bind_int(st, 1, school);
-	while ((row = sq_step(sq, st, err)) > 0)
-		if (export_row(part, st, line, each, ctx, err)) {
-			sqlite3_reset(st);
-			return -1;
-		}
-	return row;
+	while (sq_next(&rows))
+		sq_said(&rows, export_row(part, st, line, each, ctx, err));
+	return rows.ret;
 }
 
 int sq_school_export(struct store *store, int64_t school,
