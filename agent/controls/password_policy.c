@@ -1,12 +1,24 @@
 /* What passwords must be, and what happens to who guesses.  (Clause 6.)
  * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/base/err.h"
+#include "agent/base/text.h"
 #include "agent/controls/people.h"
 #include "agent/controls/table.h"
 #include "agent/policy/policy.h"
 #include "platform/accounts.h"
 
 #define DAY_S 86400
+
+/* What cannot be told: the first counts. */
+struct unknown {
+	char message[256];
+};
+
+static void cannot_tell(struct unknown *unknown, const char *message)
+{
+	if (!*unknown->message)
+		(void)text_copy(unknown->message, sizeof(unknown->message), message);
+}
 
 static void judge_quality(const struct policy *policy, const struct plat_password_rules *rules,
 			  struct jsonw *w, struct control_result *result)
@@ -47,7 +59,7 @@ static void judge_quality(const struct policy *policy, const struct plat_passwor
 }
 
 static void judge_guesses(const struct policy *policy, const struct plat_password_rules *rules,
-			  struct jsonw *w, struct control_result *result)
+			  struct jsonw *w, struct control_result *result, struct unknown *unknown)
 {
 	int64_t most = policy_number(policy, POLICY_PASSWORD_POLICY_LOCKOUT_ATTEMPTS_MAX);
 	int64_t least = policy_number(policy, POLICY_PASSWORD_POLICY_LOCKOUT_MIN_SECONDS);
@@ -60,8 +72,7 @@ static void judge_guesses(const struct policy *policy, const struct plat_passwor
 		return;
 	}
 	if (rules->lockout_tries < 0) {
-		jsonw_string(w, "message", "how many guesses are allowed is not in PAM's files");
-		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+		cannot_tell(unknown, "how many guesses are allowed is not in PAM's files");
 		return;
 	}
 	jsonw_int(w, "guesses", rules->lockout_tries);
@@ -80,7 +91,7 @@ static void judge_guesses(const struct policy *policy, const struct plat_passwor
  * changed. */
 static void judge_accounts(const struct control_input *input,
 			   const struct plat_password_rules *rules, struct jsonw *w,
-			   struct control_result *result)
+			   struct control_result *result, struct unknown *unknown)
 {
 	int64_t days = policy_number(input->policy, POLICY_PASSWORD_POLICY_MAX_DAYS);
 	const struct plat_account *account;
@@ -88,20 +99,23 @@ static void judge_accounts(const struct control_input *input,
 	struct err err = {0};
 	struct names old = {0}, endless = {0}, weak = {0};
 	char name[PEOPLE_NAME_MAX];
+	bool unread = false;
 	size_t i;
 
 	if (days)
 		jsonw_int(w, "max_days", days);
 	if (plat_accounts(&accounts, &err) < 0) {
-		jsonw_string(w, "message", err.msg);
-		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+		cannot_tell(unknown, err.msg);
 		return;
 	}
 	for (i = 0; i < accounts.count; i++) {
 		account = &accounts.accounts[i];
-		if (!account->person || account->password != PLAT_PASSWORD_SET ||
+		if (!account->person ||
 		    policy_lists(input->policy, POLICY_PASSWORD_POLICY_LEFT_OUT_ACCOUNTS,
 				 account->name))
+			continue;
+		unread |= account->password == PLAT_PASSWORD_UNKNOWN && account->can_log_in;
+		if (account->password != PLAT_PASSWORD_SET)
 			continue;
 		people_name(input->policy, account->name, account->admin, name);
 		if (account->weak_hash)
@@ -123,12 +137,17 @@ static void judge_accounts(const struct control_input *input,
 		control_say(result, VERDICT_FAIL, "too-old");
 	if (days && (endless.count || rules->max_days < 0 || rules->max_days > days))
 		control_say(result, VERDICT_FAIL, "no-expiry");
+	if (unread)
+		cannot_tell(unknown,
+			    "how passwords are stored and how old they are is in /etc/shadow, "
+			    "which could not be read");
 }
 
 static int run(const struct control_input *input, struct jsonw *evidence,
 	       struct control_result *result, struct err *err)
 {
 	struct plat_password_rules rules;
+	struct unknown unknown = {""};
 
 	if (plat_password_rules(&rules, err) < 0)
 		return -1;
@@ -138,8 +157,12 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 		return 0;
 	}
 	judge_quality(input->policy, &rules, evidence, result);
-	judge_guesses(input->policy, &rules, evidence, result);
-	judge_accounts(input, &rules, evidence, result);
+	judge_guesses(input->policy, &rules, evidence, result, &unknown);
+	judge_accounts(input, &rules, evidence, result, &unknown);
+	if (*unknown.message) {
+		jsonw_string(evidence, "message", unknown.message);
+		control_say(result, VERDICT_UNKNOWN, "cannot-tell");
+	}
 	control_say(result, VERDICT_PASS, "ok");
 	return 0;
 }

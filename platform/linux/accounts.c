@@ -313,16 +313,19 @@ int plat_accounts(struct plat_accounts *out, struct err *err)
 {
 	struct plat_accounts accounts = {0};
 	struct reading reading = {.accounts = &accounts};
+	unsigned unread = fact_unread_count();
 	int ret = -1;
 
 	reading.first_uid = login_default("UID_MIN", 1000);
 	reading.last_uid = login_default("UID_MAX", 60000);
-	if (!fact_lines("/etc/passwd", take_passwd, &reading)) {
-		err_set(err, ERR_UNSUPPORTED, "no list of accounts: /etc/passwd cannot be read");
+	if (!fact_lines("/etc/passwd", take_passwd, &reading))
+		err_set(err, ERR_UNSUPPORTED, "no list of accounts: /etc/passwd is not there");
+	if (fact_unread(unread, err) < 0 || !accounts.count)
 		goto out;
-	}
 	if (!reading.failed) {
 		(void)fact_lines("/etc/shadow", take_shadow, &reading);
+		/* Without it every account says that its password is not known. */
+		unread = fact_unread_count();
 		(void)fact_lines("/etc/group", take_admin_group, &reading);
 		sudoers_apply(&accounts, reading.ids);
 		take_logons(&reading);
@@ -332,6 +335,8 @@ int plat_accounts(struct plat_accounts *out, struct err *err)
 		err_set(err, ERR_NOMEM, "list accounts: out of memory");
 		goto out;
 	}
+	if (fact_unread(unread, err) < 0)
+		goto out;
 	*out = accounts;
 	memset(&accounts, 0, sizeof(accounts));
 	ret = 0;

@@ -364,7 +364,9 @@ static bool one_release(void *ctx, const char *name)
 		return true;
 	(void)snprintf(path, sizeof(path), LISTS "/%s", name);
 	buf_init(&text, 0);
-	if (fact_read(path, FACT_FILE_MAX, &text, &err) == 0 && text.len) {
+	if (fact_read(path, FACT_FILE_MAX, &text, &err) < 0) {
+		fact_note(&err);
+	} else if (text.len) {
 		apt_read_release(text.data, &release);
 		walk->each(walk->ctx, name, &release);
 	}

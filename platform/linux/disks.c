@@ -340,15 +340,16 @@ int plat_disks(struct plat_disks *out, struct err *err)
 	struct mounts mounts = {0};
 	struct plat_disks disks = {0};
 	struct swaps swaps = {.mounts = &mounts, .disks = &disks};
+	unsigned unread = fact_unread_count();
 	int ret = -1;
 
 	/* The machine's mounts, not those of the sandbox that our unit gives us. */
 	if (!fact_lines("/proc/1/mountinfo", take_mount, &mounts))
 		(void)fact_lines("/proc/self/mountinfo", take_mount, &mounts);
-	if (!mounts.count) {
+	if (!mounts.count)
 		err_set(err, ERR_UNSUPPORTED, "no list of mounts: /proc/1/mountinfo is empty");
+	if (fact_unread(unread, err) < 0 || !mounts.count)
 		goto out;
-	}
 	if (list_mounts(&mounts, &disks, err) < 0)
 		goto out;
 	(void)fact_lines("/proc/swaps", take_swap, &swaps);
@@ -356,6 +357,8 @@ int plat_disks(struct plat_disks *out, struct err *err)
 		err_set(err, ERR_NOMEM, "list file systems: out of memory");
 		goto out;
 	}
+	if (fact_unread(unread, err) < 0)
+		goto out;
 	*out = disks;
 	memset(&disks, 0, sizeof(disks));
 	ret = 0;

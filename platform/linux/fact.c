@@ -23,6 +23,57 @@ bool fact_live(void)
 	return !*plat_root();
 }
 
+/* For the whole process, as errno is: files are read in callbacks of callbacks, and what a question
+ * must not miss is that one of all these could not be.  One thread asks. */
+static struct {
+	unsigned count;
+	struct err last;
+} unread;
+
+/* "open '/home/ann/x'" becomes "open '~/x'": whose home it is, is nobody's business. */
+static void without_names(char *message)
+{
+	static const char home[] = "'/home/";
+	char *at = strstr(message, home), *rest;
+
+	if (!at)
+		return;
+	rest = at + strlen(home);
+	rest += strcspn(rest, "/'");
+	at[1] = '~';
+	memmove(at + 2, rest, strlen(rest) + 1);
+}
+
+unsigned fact_unread_count(void)
+{
+	return unread.count;
+}
+
+int fact_unread(unsigned before, struct err *err)
+{
+	if (unread.count == before)
+		return 0;
+	*err = unread.last;
+	return err_wrap(err, "not all that has to be known could be read");
+}
+
+void fact_note(const struct err *err)
+{
+	if (err->code == ERR_NOTFOUND)
+		return;
+	unread.last = *err;
+	without_names(unread.last.msg);
+	unread.count++;
+}
+
+static void note_errno(int errnum, const char *what, const char *path)
+{
+	struct err err;
+
+	err_errno(&err, errnum, "%s '%s'", what, path);
+	fact_note(&err);
+}
+
 /* A recorded tree holds absolute symlinks (/etc/mtab, units): the kernel resolves them inside the
  * tree.  Kernels before 5.6 and some sandboxes refuse the call; then a link may lead out, which
  * only a test's own tree could be harmed by. */
@@ -60,8 +111,10 @@ static bool fact_stat(const char *path, struct stat *out)
 	int fd = fact_open(path, O_PATH);
 	bool ok;
 
-	if (fd < 0)
+	if (fd < 0) {
+		note_errno(errno, "look at", path);
 		return false;
+	}
 	ok = fstat(fd, out) == 0;
 	(void)close(fd);
 	return ok;
@@ -86,12 +139,17 @@ int fact_read(const char *path, size_t max, struct buf *out, struct err *err)
 	char block[8192];
 	size_t total = 0;
 	ssize_t n;
+	struct stat st;
 	/* O_NONBLOCK: a fifo somebody put there must not hold us. */
 	int fd = fact_open(path, O_RDONLY | O_NONBLOCK);
 	int ret = -1;
 
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s'", path);
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		err_set(err, ERR_INVALID, "'%s' is not a file", path);
+		goto out;
+	}
 	while ((n = read(fd, block, sizeof(block))) > 0) {
 		total += (size_t)n;
 		if (total > max) {
@@ -101,7 +159,10 @@ int fact_read(const char *path, size_t max, struct buf *out, struct err *err)
 		buf_add(out, block, (size_t)n);
 	}
 	if (n < 0) {
-		err_errno(err, errno, "read '%s'", path);
+		if (errno == ESRCH) /* its process has ended since, and this with it */
+			err_set(err, ERR_NOTFOUND, "'%s' is gone", path);
+		else
+			err_errno(err, errno, "read '%s'", path);
 		goto out;
 	}
 	ret = buf_check(out, err);
@@ -131,7 +192,9 @@ bool fact_text(const char *path, char *out, size_t size)
 
 	*out = '\0';
 	buf_init(&text, 0);
-	if (fact_read(path, FACT_FILE_MAX, &text, &err) == 0 && text.len) {
+	if (fact_read(path, FACT_FILE_MAX, &text, &err) < 0) {
+		fact_note(&err);
+	} else if (text.len) {
 		cursor = text.data;
 		line = fact_line(&cursor);
 		if (line)
@@ -176,30 +239,80 @@ bool fact_link_name(const char *path, char *out, size_t size)
 	return true;
 }
 
-static int visible(const struct dirent *entry)
+struct names {
+	char **items;
+	size_t count;
+};
+
+static int by_name(const void *a, const void *b)
 {
-	return entry->d_name[0] != '.';
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void fact_each(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx)
+/* False with errno. */
+static bool list_names(DIR *dir, struct names *out)
 {
-	struct dirent **entries;
-	char self[64];
-	bool go = true;
-	int fd, i, count;
+	struct dirent *entry;
+	char **slot, *name;
 
-	fd = fact_open(dir, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return;
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	count = scandir(self, &entries, visible, alphasort);
-	(void)close(fd);
-	for (i = 0; i < count; i++) {
-		go = go && each(ctx, entries[i]->d_name);
-		free(entries[i]);
+	for (errno = 0; (entry = readdir(dir)); errno = 0) {
+		if (entry->d_name[0] == '.')
+			continue;
+		name = strdup(entry->d_name);
+		slot = name ? fact_append(&out->items, &out->count, sizeof(*slot)) : NULL;
+		if (!slot) {
+			free(name);
+			errno = ENOMEM;
+			return false;
+		}
+		*slot = name;
 	}
-	if (count >= 0)
-		free(entries);
+	/* A process that ends takes its folders in /proc along. */
+	return errno == 0 || errno == ENOENT || errno == ESRCH;
+}
+
+void fact_each(const char *path, bool (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct names names = {0};
+	int fd = fact_open(path, O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	bool go = true;
+
+	if (!dir || !list_names(dir, &names))
+		note_errno(errno, "list", path);
+	if (dir)
+		(void)closedir(dir);
+	else if (fd >= 0)
+		(void)close(fd);
+	if (names.count)
+		qsort(names.items, names.count, sizeof(*names.items), by_name);
+	for (size_t i = 0; i < names.count; i++) {
+		go = go && each(ctx, names.items[i]);
+		free(names.items[i]);
+	}
+	free(names.items);
+}
+
+struct files {
+	const char *dir;
+	bool (*each)(void *ctx, const char *name);
+	void *ctx;
+};
+
+static bool unless_folder(void *ctx, const char *name)
+{
+	const struct files *files = ctx;
+	char path[FACT_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", files->dir, name);
+	return fact_is_dir(path) || files->each(files->ctx, name);
+}
+
+void fact_each_file(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx)
+{
+	struct files files = {dir, each, ctx};
+
+	fact_each(dir, unless_folder, &files);
 }
 
 char *fact_line(char **cursor)
@@ -233,15 +346,27 @@ char *fact_word(char **cursor)
 	return word;
 }
 
+bool fact_whole(const char *path, struct buf *out)
+{
+	struct err err;
+
+	if (fact_read(path, FACT_FILE_MAX, out, &err) == 0) {
+		if (!out->len || !memchr(out->data, '\0', out->len))
+			return true;
+		err_set(&err, ERR_INVALID, "'%s' is not text", path);
+	}
+	fact_note(&err);
+	return false;
+}
+
 bool fact_lines(const char *path, void (*each)(void *ctx, char *line), void *ctx)
 {
 	struct buf text;
-	struct err err;
 	char *cursor, *line;
 	bool ok;
 
 	buf_init(&text, 0);
-	ok = fact_read(path, FACT_FILE_MAX, &text, &err) == 0;
+	ok = fact_whole(path, &text);
 	cursor = ok ? text.data : NULL;
 	while ((line = fact_line(&cursor)))
 		if (*line && *line != '#')

@@ -18,12 +18,24 @@ struct err;
 /* True on the machine itself: commands may be run, other programs asked. */
 bool fact_live(void);
 
+/* What could not be read.  That a file is not there is an answer.  One that is there and cannot be
+ * read whole is none: no right to it, an I/O error, a folder in its place, over FACT_FILE_MAX, a
+ * NUL that would hide the rest.  The functions below that give no 'err' answer the same for both,
+ * and count the second.  So a question whose answer would be too good for want of a file takes the
+ * count before it begins and asks at its end: -1 with the last of what could not be read. */
+unsigned fact_unread_count(void);
+int fact_unread(unsigned before, struct err *err);
+/* Counts one that somebody who has its 'err' goes on without; ERR_NOTFOUND does not count. */
+void fact_note(const struct err *err);
+
 /* open(2) below the root; symlinks stay below it.  -1 with errno. */
 int fact_open(const char *path, int flags);
 bool fact_exists(const char *path);
 bool fact_is_dir(const char *path);
-/* Appends the file; ERR_NOTFOUND, ERR_DENIED, or ERR_INVALID when it is over 'max'. */
+/* Appends the file; ERR_NOTFOUND, ERR_DENIED, or ERR_INVALID when it is over 'max' or no file. */
 int fact_read(const char *path, size_t max, struct buf *out, struct err *err);
+/* As fact_read() for a text of up to FACT_FILE_MAX to be cut into lines. */
+bool fact_whole(const char *path, struct buf *out);
 /* The first line without the blanks around it; false and "" when there is none. */
 bool fact_text(const char *path, char *out, size_t size);
 bool fact_number(const char *path, int64_t *out);
@@ -34,13 +46,15 @@ bool fact_link_name(const char *path, char *out, size_t size);
 /* Names in a folder, sorted, without those that begin with a dot; an absent folder has none.
  * 'each' returns false to stop. */
 void fact_each(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx);
+/* ... without the folders in it: for folders of settings ("conf.d"), where nobody reads those. */
+void fact_each_file(const char *dir, bool (*each)(void *ctx, const char *name), void *ctx);
 
 /* Cuts the next line out of '*cursor' (in place, blanks around it trimmed); NULL at the end. */
 char *fact_line(char **cursor);
 /* The next word; NULL at the end. */
 char *fact_word(char **cursor);
 /* Calls 'each' with every line of a text file, comments ('#') and empty lines left out.  False when
- * there is no such file. */
+ * there is no such file, or it cannot be read whole. */
 bool fact_lines(const char *path, void (*each)(void *ctx, char *line), void *ctx);
 
 /* Splits "key = value" or "key=value" in place; quotes around the value go.  False: no '='. */

@@ -140,8 +140,8 @@ static void add_managers(struct plat_firewall *out)
 int plat_firewall(struct plat_firewall *out, struct err *err)
 {
 	struct plat_firewall found = {.ipv4 = PLAT_FILTER_UNKNOWN, .ipv6 = PLAT_FILTER_UNKNOWN};
+	unsigned unread = fact_unread_count();
 
-	(void)err;
 	if (fact_live()) {
 		read_nft(&found);
 		read_legacy("/proc/net/ip_tables_names", "iptables-legacy", "iptables", &found.ipv4,
@@ -154,6 +154,8 @@ int plat_firewall(struct plat_firewall *out, struct err *err)
 	}
 	(void)fact_lines("/proc/net/if_inet6", look_for_global, &found.ipv6_in_use);
 	add_managers(&found);
+	if (fact_unread(unread, err) < 0)
+		return -1;
 	*out = found;
 	return 0;
 }

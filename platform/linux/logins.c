@@ -82,9 +82,9 @@ static void look_at_lightdm(struct finding *all)
 	if (!fact_program("lightdm", NULL, 0))
 		return;
 	all->folder = "/usr/share/lightdm/lightdm.conf.d";
-	fact_each(all->folder, read_lightdm, all);
+	fact_each_file(all->folder, read_lightdm, all);
 	all->folder = "/etc/lightdm/lightdm.conf.d";
-	fact_each(all->folder, read_lightdm, all);
+	fact_each_file(all->folder, read_lightdm, all);
 	all->folder = "/etc/lightdm";
 	(void)read_lightdm(all, "lightdm.conf");
 	add(all, "lightdm", all->user);
@@ -114,9 +114,9 @@ static void look_at_sddm(struct finding *all)
 		return;
 	all->user[0] = '\0';
 	all->folder = "/usr/lib/sddm/sddm.conf.d";
-	fact_each(all->folder, read_sddm, all);
+	fact_each_file(all->folder, read_sddm, all);
 	all->folder = "/etc/sddm.conf.d";
-	fact_each(all->folder, read_sddm, all);
+	fact_each_file(all->folder, read_sddm, all);
 	all->folder = "/etc";
 	(void)read_sddm(all, "sddm.conf");
 	add(all, "sddm", all->user);
@@ -179,7 +179,7 @@ static bool look_at_unit(void *ctx, const char *name)
 	if (fact_is_dir(path)) {
 		if (strstr(name, ".service.d")) {
 			all->folder = path;
-			fact_each(path, look_at_drop_in, all);
+			fact_each_file(path, look_at_drop_in, all);
 		}
 	} else {
 		(void)fact_lines(path, look_at_exec, all);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "platform/linux/fact.h"
 
@@ -49,6 +50,17 @@ struct homes {
 	bool go;
 };
 
+static bool may_count(struct homes *homes)
+{
+	struct err err;
+
+	if (homes->count++ < HOMES_MAX)
+		return true;
+	err_set(&err, ERR_INVALID, "there are over %d homes", HOMES_MAX);
+	fact_note(&err);
+	return false;
+}
+
 /* Homes come from the password file, not from /home: a school may keep them by year group.  Homes
  * of a directory's accounts that were made on this machine lie in /home. */
 static void home_of_line(void *ctx, char *line)
@@ -64,15 +76,14 @@ static void home_of_line(void *ctx, char *line)
 		if (line)
 			*line++ = '\0';
 	}
-	if (n < 6 || !homes->go || homes->count >= HOMES_MAX ||
-	    text_int(fields[2], 0, UINT32_MAX, &uid) < 0 || fields[5][0] != '/')
+	if (n < 6 || !homes->go || text_int(fields[2], 0, UINT32_MAX, &uid) < 0 ||
+	    fields[5][0] != '/')
 		return;
 	if (uid != 0 && (uid < 1000 || uid >= 65534))
 		return;
 	if (!strncmp(fields[5], "/home/", 6) || !fact_is_dir(fields[5]))
 		return; /* found by listing /home */
-	homes->count++;
-	homes->go = homes->each(homes->ctx, fields[5]);
+	homes->go = may_count(homes) && homes->each(homes->ctx, fields[5]);
 }
 
 static bool home_of_folder(void *ctx, const char *name)
@@ -83,9 +94,8 @@ static bool home_of_folder(void *ctx, const char *name)
 	(void)snprintf(path, sizeof(path), "/home/%s", name);
 	if (!strcmp(name, "lost+found") || !fact_is_dir(path))
 		return true;
-	homes->count++;
-	homes->go = homes->each(homes->ctx, path);
-	return homes->go && homes->count < HOMES_MAX;
+	homes->go = may_count(homes) && homes->each(homes->ctx, path);
+	return homes->go;
 }
 
 void look_each_home(bool (*each)(void *ctx, const char *home), void *ctx)

@@ -127,7 +127,7 @@ static bool take_dconf_folder(void *ctx, const char *name)
 	if (len > 2 && !strcmp(name + len - 2, ".d")) {
 		(void)snprintf(path, sizeof(path), "/etc/dconf/db/%s", name);
 		all->folder = path;
-		fact_each(path, take_keyfile, all);
+		fact_each_file(path, take_keyfile, all);
 	}
 	return true;
 }
@@ -137,11 +137,11 @@ static void find_proxies(struct gathering *all)
 	all->source = "environment";
 	(void)fact_lines("/etc/environment", look_at_environment, all);
 	all->folder = "/etc/profile.d";
-	fact_each(all->folder, take_file, all);
+	fact_each_file(all->folder, take_file, all);
 	all->source = "apt";
 	(void)fact_lines("/etc/apt/apt.conf", look_at_apt, all);
 	all->folder = "/etc/apt/apt.conf.d";
-	fact_each(all->folder, take_file, all);
+	fact_each_file(all->folder, take_file, all);
 	fact_each("/etc/dconf/db", take_dconf_folder, all);
 }
 
@@ -197,6 +197,7 @@ int plat_network(struct plat_network *out, struct err *err)
 {
 	struct plat_network network = {0};
 	struct gathering all = {.network = &network};
+	unsigned unread = fact_unread_count();
 
 	if (!fact_is_dir("/sys/class/net") && !fact_is_dir("/etc"))
 		return err_set(err, ERR_UNSUPPORTED, "no network facts: /sys and /etc are empty");
@@ -205,6 +206,10 @@ int plat_network(struct plat_network *out, struct err *err)
 	if (!browsers_find(&network) || !links_find(&network) || all.failed) {
 		plat_network_clear(&network);
 		return err_set(err, ERR_NOMEM, "list network settings: out of memory");
+	}
+	if (fact_unread(unread, err) < 0) {
+		plat_network_clear(&network);
+		return -1;
 	}
 	*out = network;
 	return 0;

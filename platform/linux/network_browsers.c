@@ -122,8 +122,8 @@ static void take_policy(struct gathering *all, const char *path)
 	struct err err;
 
 	buf_init(&text, 0);
-	if (fact_read(path, FACT_FILE_MAX, &text, &err) == 0 &&
-	    json_parse(buf_text(&text), text.len, &root, &err) == 0 && json_is_object(root)) {
+	if (fact_whole(path, &text) && json_parse(buf_text(&text), text.len, &root, &err) == 0 &&
+	    json_is_object(root)) {
 		if (all->it->firefox)
 			take_firefox(all, root);
 		else
@@ -253,7 +253,7 @@ bool browsers_find(struct plat_network *network)
 			if (known[i].firefox)
 				take_policy(&all, all.folder);
 			else
-				fact_each(all.folder, take_policy_file, &all);
+				fact_each_file(all.folder, take_policy_file, &all);
 		}
 		if (known[i].firefox)
 			fact_each("/home", take_home, &all);

@@ -171,7 +171,7 @@ bool links_find(struct plat_network *network)
 	struct gathering all = {.network = network};
 
 	fact_each("/sys/class/net", take_link, &all);
-	fact_each("/etc/NetworkManager/system-connections", take_connection, &all);
+	fact_each_file("/etc/NetworkManager/system-connections", take_connection, &all);
 	find_access_points(&all);
 	return !all.failed;
 }

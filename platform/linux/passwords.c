@@ -243,16 +243,20 @@ int plat_password_rules(struct plat_password_rules *out, struct err *err)
 		.max_days = -1, .lockout_tries = 3, .lockout_seconds = 600};
 	struct stack stack = {.rules = &rules,
 			      .quality = {.min_length = 8, .dictionary = true, .enforcing = true}};
+	unsigned unread = fact_unread_count();
 	char days[16];
 	int64_t number;
 
 	domain_of(rules.domain, sizeof(rules.domain));
 	(void)fact_lines("/etc/security/pwquality.conf", take_quality, &stack.quality);
-	fact_each("/etc/security/pwquality.conf.d", take_quality_file, &stack.quality);
-	if (!take_first(password, take_password_line, &stack))
+	fact_each_file("/etc/security/pwquality.conf.d", take_quality_file, &stack.quality);
+	if (!take_first(password, take_password_line, &stack)) {
+		if (fact_unread(unread, err) < 0)
+			return -1;
 		return err_set(err, ERR_UNSUPPORTED,
 			       "no password rules of PAM: /etc/pam.d/common-password and "
 			       "system-auth are not there");
+	}
 	(void)fact_lines("/etc/security/faillock.conf", take_lockout, &rules);
 	(void)take_first(auth, take_auth_line, &stack);
 	if (rules.lockout && rules.lockout_tries == 0)
@@ -262,6 +266,8 @@ int plat_password_rules(struct plat_password_rules *out, struct err *err)
 	if (login_defs("PASS_MAX_DAYS", days, sizeof(days)) &&
 	    text_int(days, 0, 99998, &number) == 0)
 		rules.max_days = (int)number;
+	if (fact_unread(unread, err) < 0)
+		return -1;
 	*out = rules;
 	return 0;
 }

@@ -84,7 +84,7 @@ static void include_sshd(struct sshd *sshd, const char *pattern)
 	sshd->depth++;
 	if (strchr(slash, '*')) { /* as in Debian: every .conf of a folder */
 		*slash = '\0';
-		fact_each(folder.path, take_sshd_file, &folder);
+		fact_each_file(folder.path, take_sshd_file, &folder);
 	} else {
 		(void)fact_lines(folder.path, take_sshd_line, sshd);
 	}
@@ -182,6 +182,7 @@ int plat_remotes(struct plat_remotes *out, struct err *err)
 {
 	struct plat_remotes found = {0};
 	struct plat_remote *slot;
+	unsigned unread = fact_unread_count();
 	size_t i;
 
 	if (!fact_is_dir("/usr/bin"))
@@ -195,6 +196,10 @@ int plat_remotes(struct plat_remotes *out, struct err *err)
 			return err_set(err, ERR_NOMEM, "list remote access: out of memory");
 		}
 		fill(&known[i], slot);
+	}
+	if (fact_unread(unread, err) < 0) {
+		plat_remotes_clear(&found);
+		return -1;
 	}
 	*out = found;
 	return 0;

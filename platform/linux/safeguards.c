@@ -111,6 +111,7 @@ static bool is_like(void *ctx, const char *pid, const char *program)
 int plat_program_runs_like(const char *pattern, bool *out, struct err *err)
 {
 	struct like like = {.pattern = pattern};
+	unsigned unread = fact_unread_count();
 
 	if (!fact_exists("/proc/self") && !fact_exists("/proc/1"))
 		return err_set(err, ERR_UNSUPPORTED, "there is no /proc to see processes in");
@@ -119,6 +120,8 @@ int plat_program_runs_like(const char *pattern, bool *out, struct err *err)
 		like.found = fact_process_runs(pattern);
 	else
 		fact_each_process(is_like, &like);
+	if (!like.found && fact_unread(unread, err) < 0)
+		return -1;
 	*out = like.found;
 	return 0;
 }
@@ -243,9 +246,17 @@ static bool one_browser_file(void *ctx, const char *name)
 
 	if (!text_match("*.json", name))
 		return true;
+	if (walk->out->count == PLAT_BROWSER_FILES_MAX) {
+		err_set(&err, ERR_INVALID, "there are over %d policies of browsers",
+			PLAT_BROWSER_FILES_MAX);
+		fact_note(&err);
+		return false;
+	}
 	(void)snprintf(path, sizeof(path), "%s/%s", walk->dir, name);
 	buf_init(&text, 0);
-	if (fact_read(path, BROWSER_FILE_MAX, &text, &err) == 0 && text.len) {
+	if (fact_read(path, BROWSER_FILE_MAX, &text, &err) < 0) {
+		fact_note(&err);
+	} else if (text.len) {
 		memset(file, 0, sizeof(*file));
 		(void)text_copy(file->browser, sizeof(file->browser), walk->browser);
 		(void)text_copy(file->path, sizeof(file->path), path);
@@ -253,7 +264,7 @@ static bool one_browser_file(void *ctx, const char *name)
 		walk->out->count++;
 	}
 	buf_clear(&text);
-	return walk->out->count < PLAT_BROWSER_FILES_MAX;
+	return true;
 }
 
 int plat_browser_files(struct plat_browser_files *out, struct err *err)
@@ -271,13 +282,17 @@ int plat_browser_files(struct plat_browser_files *out, struct err *err)
 		{"brave", "/etc/brave/policies/managed"},
 	};
 
-	(void)err;
+	unsigned unread = fact_unread_count();
+
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
 		struct browser_walk walk = {out, dirs[i][0], dirs[i][1]};
 
-		if (out->count < PLAT_BROWSER_FILES_MAX)
-			fact_each(walk.dir, one_browser_file, &walk);
+		fact_each_file(walk.dir, one_browser_file, &walk);
+	}
+	if (fact_unread(unread, err) < 0) {
+		plat_browser_files_clear(out);
+		return -1;
 	}
 	return 0;
 }
@@ -366,12 +381,15 @@ int plat_wifi(struct plat_wifi *out, struct err *err)
 					    "no",     NULL};
 	static const char *const wpa[] = {"wpa_cli", "status", NULL};
 	struct plat_wifi wifi = {0};
+	unsigned unread = fact_unread_count();
 	struct buf text;
 	struct err why;
 
 	if (!fact_is_dir("/sys/class/net"))
 		return err_set(err, ERR_UNSUPPORTED, "there is no /sys to see network cards in");
 	fact_each("/sys/class/net", is_wifi, &wifi);
+	if (fact_unread(unread, err) < 0)
+		return -1;
 	buf_init(&text, 0);
 	if (wifi.connected && fact_program("nmcli", NULL, 0) &&
 	    apt_run(nmcli, 15, &text, &why) == 0 && text.len)

@@ -97,11 +97,9 @@ static bool read_keyfile(void *ctx, const char *name)
 	int64_t changed;
 	size_t i;
 
-	(void)snprintf(reading->path, sizeof(reading->path), "%.900s/%.100s", reading->folder,
+	(void)snprintf(reading->path, sizeof(reading->path), "%.700s/%.255s", reading->folder,
 		       name);
 	changed = changed_at(reading->path);
-	if (fact_is_dir(reading->path))
-		return true;
 	reading->newest = changed > reading->newest ? changed : reading->newest;
 	for (i = 0; i < KEYS; i++) {
 		key = &reading->desktop.keys[i];
@@ -135,7 +133,7 @@ static bool read_locks(void *ctx, const char *name)
 {
 	struct dconf_reading *reading = ctx;
 
-	(void)snprintf(reading->path, sizeof(reading->path), "%.850s/locks/%.100s", reading->folder,
+	(void)snprintf(reading->path, sizeof(reading->path), "%.700s/locks/%.255s", reading->folder,
 		       name);
 	(void)fact_lines(reading->path, look_at_lock, reading);
 	return true;
@@ -153,9 +151,9 @@ static void look_at_profile(void *ctx, char *line)
 	(void)snprintf(reading->folder, sizeof(reading->folder), "%.250s.d", database);
 	reading->used = true;
 	reading->newest = 0;
-	fact_each(reading->folder, read_keyfile, reading);
+	fact_each_file(reading->folder, read_keyfile, reading);
 	(void)snprintf(reading->path, sizeof(reading->path), "%.900s/locks", reading->folder);
-	fact_each(reading->path, read_locks, reading);
+	fact_each_file(reading->path, read_locks, reading);
 	/* dconf reads the compiled database, never the key files */
 	if (reading->newest && changed_at(database) < reading->newest)
 		reading->stale = true;
@@ -489,17 +487,20 @@ int plat_screen_locks(struct plat_screen_locks *out, struct err *err)
 	struct plat_screen_locks locks = {0};
 	struct logind logind = {.seconds = 30 * 60};
 	struct plat_screen_lock *lock;
+	unsigned unread = fact_unread_count();
 
 	if (!fact_is_dir("/usr/share"))
 		return err_set(err, ERR_UNSUPPORTED, "no desktops: /usr/share is not there");
 	fact_each("/usr/share/xsessions", look_at_session, &locks);
 	fact_each("/usr/share/wayland-sessions", look_at_session, &locks);
 	(void)fact_lines("/etc/systemd/logind.conf", look_at_logind, &logind);
-	fact_each("/etc/systemd/logind.conf.d", look_at_logind_file, &logind);
+	fact_each_file("/etc/systemd/logind.conf.d", look_at_logind_file, &logind);
 	if (logind.locks && locks.count && (lock = add(&locks, "logind"))) {
 		lock->enabled = lock->fixed = true;
 		lock->idle_seconds = logind.seconds;
 	}
+	if (fact_unread(unread, err) < 0)
+		return -1;
 	*out = locks;
 	return 0;
 }

@@ -101,6 +101,7 @@ static bool has_processes(const char *unit)
 int plat_service(const char *name, struct plat_service *out, struct err *err)
 {
 	struct plat_service found = {0};
+	unsigned unread = fact_unread_count();
 	char unit[256], path[FACT_PATH_MAX];
 
 	if (strchr(name, '/') ||
@@ -118,15 +119,23 @@ int plat_service(const char *name, struct plat_service *out, struct err *err)
 		else
 			found.run = PLAT_SERVICE_STOPPED;
 	}
+	if (fact_unread(unread, err) < 0)
+		return -1;
 	*out = found;
 	return 0;
 }
 
 int plat_program_runs(const char *program, bool *out, struct err *err)
 {
+	unsigned unread = fact_unread_count();
+	bool runs;
+
 	if (!fact_exists("/proc/1/comm"))
 		return err_set(err, ERR_UNSUPPORTED, "no list of processes: /proc is not there");
-	*out = fact_process_runs(program);
+	runs = fact_process_runs(program);
+	if (!runs && fact_unread(unread, err) < 0)
+		return -1;
+	*out = runs;
 	return 0;
 }
 
@@ -164,6 +173,7 @@ int plat_each_program(bool (*each)(void *ctx, const char *name, bool running), v
 					      "/opt",
 					      "/var/lib/flatpak/exports/bin"};
 	struct walk walk = {.each = each, .ctx = ctx};
+	unsigned unread = fact_unread_count();
 	size_t i;
 
 	if (!fact_is_dir("/usr/bin"))
@@ -171,5 +181,5 @@ int plat_each_program(bool (*each)(void *ctx, const char *name, bool running), v
 	fact_each_process(running_program, &walk);
 	for (i = 0; i < sizeof(folders) / sizeof(*folders) && !walk.ended; i++)
 		fact_each(folders[i], installed_program, &walk);
-	return 0;
+	return fact_unread(unread, err);
 }

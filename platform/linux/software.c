@@ -180,6 +180,8 @@ static int order(const void *a, const void *b)
 int plat_software(const char *cache_dir, struct plat_software *out, struct err *err)
 {
 	struct plat_software all = {0};
+	unsigned unread = fact_unread_count();
+	struct err why;
 
 	if (software_dpkg(cache_dir, &all, err) < 0 || software_rpm(&all, err) < 0 ||
 	    software_flatpak(&all, err) < 0 || software_snap(&all, err) < 0 ||
@@ -196,6 +198,8 @@ int plat_software(const char *cache_dir, struct plat_software *out, struct err *
 		plat_software_clear(&all);
 		return -1;
 	}
+	if (!*all.detail && fact_unread(unread, &why) < 0)
+		(void)text_copy(all.detail, sizeof(all.detail), why.msg);
 	qsort(all.packages, all.count, sizeof(*all.packages), order);
 	*out = all;
 	return 0;

@@ -24,6 +24,17 @@ struct finder {
 	int ret;
 };
 
+static bool count_one(struct finder *finder)
+{
+	struct err err;
+
+	if (!finder->in_home || ++finder->count <= HOME_PROGRAMS_MAX)
+		return true;
+	err_set(&err, ERR_INVALID, "a home holds over %d programs", HOME_PROGRAMS_MAX);
+	fact_note(&err);
+	return false;
+}
+
 /* --- flatpak: INSTALLATION/app/ID/current/active --- */
 
 static bool one_flatpak(void *ctx, const char *id)
@@ -41,7 +52,7 @@ static bool one_flatpak(void *ctx, const char *id)
 	finder->ret = software_add(finder->out, PLAT_FLATPAK, id, branch, "",
 				   finder->in_home ? "home" : origin,
 				   finder->in_home ? PLAT_NO : PLAT_YES, finder->err);
-	return finder->ret == 0 && ++finder->count < HOME_PROGRAMS_MAX;
+	return finder->ret == 0 && count_one(finder);
 }
 
 int software_flatpak(struct plat_software *out, struct err *err)
@@ -69,7 +80,7 @@ static bool one_distribution(void *ctx, const char *name)
 		*dash++ = '\0';
 	finder->ret = software_add(finder->out, PLAT_PIP, package, dash ? dash : "", "", "home",
 				   PLAT_NO, finder->err);
-	return finder->ret == 0 && ++finder->count < HOME_PROGRAMS_MAX;
+	return finder->ret == 0 && count_one(finder);
 }
 
 static bool one_python(void *ctx, const char *name)
@@ -98,7 +109,7 @@ static bool one_file(void *ctx, const char *name)
 	look_tilde(tilde, sizeof(tilde), path);
 	finder->ret = software_add(finder->out, PLAT_APPIMAGE, tilde, "", "", "home", PLAT_NO,
 				   finder->err);
-	return finder->ret == 0 && ++finder->count < HOME_PROGRAMS_MAX;
+	return finder->ret == 0 && count_one(finder);
 }
 
 static bool one_home(void *ctx, const char *home)

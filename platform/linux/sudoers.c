@@ -143,7 +143,7 @@ static void take_alias(struct sudoers *all, char *line)
 	buf_addf(&all->aliases, "%s=%s\n", name, members);
 }
 
-static bool read_file(struct sudoers *all, const char *path, bool aliases);
+static void read_file(struct sudoers *all, const char *path, bool aliases);
 
 struct folder {
 	struct sudoers *all;
@@ -160,7 +160,7 @@ static bool take_file(void *ctx, const char *name)
 	if (strchr(name, '.') || name[strlen(name) - 1] == '~')
 		return true;
 	(void)snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	(void)read_file(folder->all, path, folder->aliases);
+	read_file(folder->all, path, folder->aliases);
 	return true;
 }
 
@@ -173,7 +173,7 @@ static void take_line(struct sudoers *all, char *line, bool aliases)
 		word += 10;
 		folder.path = fact_word(&word);
 		if (folder.path)
-			fact_each(folder.path, take_file, &folder);
+			fact_each_file(folder.path, take_file, &folder);
 	} else if (!strncmp(line, "User_Alias", 10)) {
 		if (aliases)
 			take_alias(all, line);
@@ -184,15 +184,14 @@ static void take_line(struct sudoers *all, char *line, bool aliases)
 }
 
 /* A backslash at a line's end joins it with the next. */
-static bool read_file(struct sudoers *all, const char *path, bool aliases)
+static void read_file(struct sudoers *all, const char *path, bool aliases)
 {
 	struct buf text;
-	struct err err;
 	char *cursor, *line, *joint;
 	bool ok;
 
 	buf_init(&text, 0);
-	ok = fact_read(path, FACT_FILE_MAX, &text, &err) == 0;
+	ok = fact_whole(path, &text);
 	joint = ok && text.len ? text.data : NULL;
 	while (joint && (joint = strstr(joint, "\\\n")) != NULL)
 		joint[0] = joint[1] = ' ';
@@ -201,7 +200,6 @@ static bool read_file(struct sudoers *all, const char *path, bool aliases)
 		if (*line)
 			take_line(all, line, aliases);
 	buf_clear(&text);
-	return ok;
 }
 
 void sudoers_apply(struct plat_accounts *accounts, const struct account_ids *ids)
@@ -212,7 +210,7 @@ void sudoers_apply(struct plat_accounts *accounts, const struct account_ids *ids
 		return; /* rules that nobody reads */
 	buf_init(&all.aliases, 64 * 1024);
 	/* An alias may stand in a file that is read after its use. */
-	(void)read_file(&all, "/etc/sudoers", true);
-	(void)read_file(&all, "/etc/sudoers", false);
+	read_file(&all, "/etc/sudoers", true);
+	read_file(&all, "/etc/sudoers", false);
 	buf_clear(&all.aliases);
 }
