@@ -40,10 +40,9 @@ struct reading {
 	struct store *store;
 	struct rollup *rollup;
 	struct rollup_row *row; /* being filled */
-	bool policies;          /* take the policies' counts too */
+	int64_t place;          /* whose it is */
 	bool controls;          /* a row for each control */
 	const struct store_school *school;
-	char prefix[STORE_NAME_SIZE];
 };
 
 static struct rollup_row *add_row(struct rollup *rollup, const char *prefix, const char *name,
@@ -118,48 +117,38 @@ static int take_count(void *ctx, const struct store_count *count, struct err *er
 	struct reading *r = ctx;
 
 	if (count->control == STORE_COUNT_POLICY) {
-		if (r->policies)
-			take_policy(r->rollup, count);
+		take_policy(r->rollup, count);
 		return 0;
 	}
 	if (count->control >= 0) /* those of whole devices came before */
 		return r->controls ? take_control(r, count, err) : 1;
-	take_device_count(r->controls || r->policies ? &r->rollup->total : r->row, count);
+	take_device_count(&r->rollup->total, count);
 	return 0;
 }
 
-static int read_place(struct reading *r, enum store_scope scope, int64_t id, const char *name,
-		      struct err *err)
-{
-	r->row = add_row(r->rollup, r->prefix, name, err);
-	if (!r->row)
-		return -1;
-	return r->store->live->counts(r->store, scope, id, take_count, r, err);
-}
-
-static int each_room(void *ctx, const struct store_room *room, struct err *err)
-{
-	return read_place(ctx, STORE_ROOM, room->id, room->name, err);
-}
-
-static int each_group(void *ctx, const struct store_group *group, struct err *err)
-{
-	return read_place(ctx, STORE_GROUP, group->id, group->name, err);
-}
-
-static int each_school(void *ctx, const struct store_school *school, struct err *err)
+static int take_place(void *ctx, const struct store_place_count *count, struct err *err)
 {
 	struct reading *r = ctx;
+	const char *prefix = r->school || r->rollup->by == ROLLUP_SCHOOL ? "" : count->school;
 
-	if (r->school && r->school->id != school->id)
-		return 0;
-	if (r->rollup->by == ROLLUP_SCHOOL)
-		return read_place(r, STORE_SCHOOL, school->id, school->name, err);
-	if (!r->school)
-		snprintf(r->prefix, sizeof(r->prefix), "%s", school->name);
-	return r->rollup->by == ROLLUP_ROOM
-		       ? r->store->desk->rooms(r->store, school->id, each_room, r, err)
-		       : r->store->desk->groups(r->store, school->id, each_group, r, err);
+	if (!r->row || r->place != count->place) {
+		r->row = add_row(r->rollup, prefix, count->name, err);
+		if (!r->row)
+			return -1;
+		r->place = count->place;
+	}
+	take_device_count(r->row, &count->count);
+	return 0;
+}
+
+static int read_places(struct reading *r, struct err *err)
+{
+	static const enum store_scope scopes[] = {[ROLLUP_SCHOOL] = STORE_SCHOOL,
+						  [ROLLUP_ROOM] = STORE_ROOM,
+						  [ROLLUP_GROUP] = STORE_GROUP};
+
+	return r->store->desk->place_counts(r->store, scopes[r->rollup->by],
+					    r->school ? r->school->id : 0, take_place, r, err);
 }
 
 static int name_policy(void *ctx, const struct store_policy *policy, struct err *err)
@@ -201,13 +190,11 @@ static int read_all(struct reading *r, struct err *err)
 	struct rollup *rollup = r->rollup;
 	int64_t id = r->school ? r->school->id : 0;
 
-	r->policies = true;
 	r->controls = rollup->by == ROLLUP_CONTROL;
 	if (r->store->live->counts(r->store, r->school ? STORE_SCHOOL : STORE_TRUST, id, take_count,
 				   r, err))
 		return -1;
-	r->policies = false;
-	if (!r->controls && r->store->desk->schools(r->store, each_school, r, err))
+	if (!r->controls && read_places(r, err))
 		return -1;
 	return r->store->desk->policies(r->store, name_policy, rollup, err) ||
 			       r->store->desk->causes(r->store,

@@ -70,6 +70,11 @@ struct store_expected {
 	char serial[64], name[STORE_NAME_SIZE];
 	int64_t school, group, room;
 };
+struct store_place_count {
+	int64_t place;
+	char school[STORE_NAME_SIZE], name[STORE_NAME_SIZE]; /* of a school: the same */
+	struct store_count count;
+};
 struct store_audit_row {
 	int64_t id, at;
 	char who[STORE_NAME_SIZE], action[64], object[160];
@@ -152,6 +157,12 @@ struct store_desk_ops {
 	int (*tokens)(struct store *,
 		      int (*each)(void *ctx, const struct store_token *, struct err *), void *ctx,
 		      struct err *);
+	/* What 'counts' of store.h says of whole devices, for every place of a scope in one go: by
+	 * school, then by name; 'school' 0: all.  A place without devices comes once, its count 0.
+	 */
+	int (*place_counts)(struct store *, enum store_scope scope, int64_t school,
+			    int (*each)(void *ctx, const struct store_place_count *, struct err *),
+			    void *ctx, struct err *);
 	/* The worst and most frequent first, at most 'max'; kept like the counts of store.h. */
 	int (*causes)(struct store *, enum store_scope scope, int64_t id, unsigned max,
 		      int (*each)(void *ctx, const struct store_cause *, struct err *), void *ctx,

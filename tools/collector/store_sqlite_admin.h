@@ -27,6 +27,11 @@ int sq_token_add(struct store *, const struct store_token *, const char *who, st
 int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
 int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);
 
+/* --- store_sqlite_count.c --- */
+int sq_place_counts(struct store *, enum store_scope scope, int64_t school,
+		    int (*each)(void *ctx, const struct store_place_count *, struct err *),
+		    void *ctx, struct err *);
+
 /* --- store_sqlite_inventory.c --- */
 int sq_inventory_jws(struct store *, int64_t device, struct buf *out, struct err *);
 int sq_software(struct store *, int64_t school, const char *pattern,

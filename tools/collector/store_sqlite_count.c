@@ -1,6 +1,6 @@
 /* Roll-up counters, kept with what they count, and what time alone changes in them.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tools/collector/store_sqlite.h"
+#include "tools/collector/store_sqlite_admin.h"
 
 #include <string.h>
 
@@ -312,6 +312,45 @@ int sq_read_counts(struct store *store, enum store_scope scope, int64_t id,
 		struct store_count count = {(int)sq_int(st, 0), sq_int(st, 1), sq_int(st, 2)};
 
 		sq_said(&rows, each(ctx, &count, err));
+	}
+	return rows.ret;
+}
+
+/* A place's rows of 'counter' lie together, and those of whole devices are the first of them: one
+ * search a place. */
+#define PLACE_COUNTS(names, from, scope) \
+	"SELECT p.id, " names ", coalesce (c.control, -1), coalesce (c.standing, 0), " \
+	"coalesce (c.count, 0) FROM " from " LEFT JOIN counter c ON c.scope = " scope \
+	" AND c.scope_id = p.id AND c.control BETWEEN -2 AND -1 AND c.count <> 0 " \
+	"WHERE s.removed_at = 0 AND (?1 = 0 OR s.id = ?1) ORDER BY s.name, s.id"
+
+int sq_place_counts(struct store *store, enum store_scope scope, int64_t school,
+		    int (*each)(void *ctx, const struct store_place_count *, struct err *),
+		    void *ctx, struct err *err)
+{
+	static const char schools[] =
+		PLACE_COUNTS("s.name, s.name", "school s JOIN school p ON p.id = s.id", "1");
+	static const char groups[] = PLACE_COUNTS(
+		"s.name, p.name", "school s JOIN grp p ON p.school = s.id", "2") ", p.name, p.id";
+	static const char rooms[] = PLACE_COUNTS(
+		"s.name, p.name", "school s JOIN room p ON p.school = s.id", "3") ", p.name, p.id";
+	struct sq *sq = sq_of(store);
+	sqlite3_stmt *st = sq_stmt(sq,
+				   scope == STORE_ROOM    ? rooms
+				   : scope == STORE_GROUP ? groups
+							  : schools,
+				   err);
+	struct sq_rows rows = sq_rows(sq, st, err);
+	struct store_place_count c;
+
+	if (st)
+		sq_bind_int(st, 1, school);
+	while (sq_next(&rows)) {
+		c.place = sq_int(st, 0);
+		sq_text(st, 1, c.school, sizeof(c.school));
+		sq_text(st, 2, c.name, sizeof(c.name));
+		c.count = (struct store_count){(int)sq_int(st, 3), sq_int(st, 4), sq_int(st, 5)};
+		sq_said(&rows, each(ctx, &c, err));
 	}
 	return rows.ret;
 }

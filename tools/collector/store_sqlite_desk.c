@@ -609,6 +609,7 @@ const struct store_desk_ops sq_desk_ops = {
 	.policy_serial = policy_serial,
 	.exceptions = sq_exceptions,
 	.tokens = tokens,
+	.place_counts = sq_place_counts,
 	.causes = sq_causes,
 	.audit_rows = audit_rows,
 	.token_find = token_find,
