@@ -17,6 +17,7 @@ struct plat_port_device {
 	char port[32];
 	unsigned char descriptors[4096]; /* longer ones are cut, and refused by who reads them */
 	size_t descriptors_len;
+	unsigned configuration; /* the one in use; 0: none chosen (it is not authorised) */
 	char serial[256], maker[256], model[256]; /* as sysfs has them: not cleaned; "" none */
 	bool builtin;
 	char panel[16];
@@ -32,7 +33,8 @@ struct plat_port_device {
 };
 
 struct plat_gate;
-/* 'sysfs' is "/sys", 'modules' "/lib/modules/RELEASE", but for tests. */
+/* 'sysfs' is "/sys" (NULL), 'modules' "/lib/modules/RELEASE" (NULL), but for tests: theirs is
+ * FOLDER/sys, and proc, dev, etc and run are looked for beside it. */
 int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err);
 void plat_gate_close(struct plat_gate *gate);
 
@@ -60,13 +62,15 @@ struct plat_medium {
 	char name[32];   /* "sda1" */
 	char parent[32]; /* "sda"; "" for a disk */
 	char port[32];   /* of the USB device it hangs on; "" none */
+	char bus[12]; /* "usb", "mmc", "ata", "nvme", "thunderbolt" ...: what it is plugged into */
 	uint64_t bytes;
 	bool removable, read_only, optical;
 	bool has_parts;
 	char file_system[24]; /* as libblkid (udev's ID_FS_TYPE) says; "" none or not yet told */
-	bool told;            /* udev has looked at it */
-	bool holds_system;    /* a mounted /, /boot, /home, /usr, /var or swap lies on it, through
-				 device mapper too */
+	bool null_cipher;  /* a LUKS header whose data is not encrypted, or that cannot be read */
+	bool told;         /* udev has looked at it */
+	bool holds_system; /* a mounted /, /boot, /home, /usr, /var or swap lies on it, through
+			      device mapper too */
 	bool mounted;
 };
 int plat_gate_media(struct plat_gate *gate, const char *port,
@@ -90,6 +94,6 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
 int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err);
 
 /* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
-int plat_gate_seat(char user[64], bool *out_locked, struct err *err);
+int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err);
 
 #endif

@@ -23,6 +23,17 @@ bool plat_service_manager(void);
 struct plat_devices;
 int plat_devices_open(struct plat_devices **out, int *out_fd, struct err *err);
 bool plat_devices_changed(struct plat_devices *devices);
+/* The same queue, one by one, for who wants to know what it was. */
+struct plat_device_event {
+	char subsystem[20]; /* "usb", "block", "mmc", "thunderbolt" ... */
+	char type[20];      /* "usb_device", "disk", "partition"; "" none */
+	char action[12];    /* "add", "bind", "change", "remove" */
+	char name[64];      /* "2-1", "sda1" */
+	char port[32];      /* of the USB device that it is or hangs on; "" none */
+	bool concerns;      /* plat_devices_changed() would count it */
+};
+/* 1: '*out' is the next; 0: no more for now; -1: some were lost, look at everything. */
+int plat_devices_next(struct plat_devices *devices, struct plat_device_event *out);
 void plat_devices_close(struct plat_devices *devices);
 
 #endif

@@ -39,6 +39,13 @@ bool plat_devices_changed(struct plat_devices *devices)
 	return false;
 }
 
+int plat_devices_next(struct plat_devices *devices, struct plat_device_event *out)
+{
+	(void)devices;
+	(void)out;
+	return 0;
+}
+
 void plat_devices_close(struct plat_devices *devices)
 {
 	(void)devices;

@@ -3,6 +3,7 @@
 #include "platform/system.h"
 
 #include "agent/base/err.h"
+#include "agent/base/text.h"
 
 #include <errno.h>
 #include <libudev.h>
@@ -14,14 +15,24 @@ struct plat_devices {
 	struct udev_monitor *monitor;
 };
 
+static bool one_of(const char *word, const char *const *words)
+{
+	for (; word && *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
 /* Battery levels are "change" events of power_supply, many an hour on some laptops: only what comes
  * and goes concerns us there. */
 static bool concerns_us(struct udev_device *device)
 {
+	static const char *const counted[] = {"usb", "net", "block", "power_supply", NULL};
+
 	const char *action = udev_device_get_action(device);
 	const char *subsystem = udev_device_get_subsystem(device);
 
-	if (!action || !subsystem)
+	if (!action || !one_of(subsystem, counted))
 		return false;
 	if (strcmp(action, "add") != 0 && strcmp(action, "remove") != 0)
 		return strcmp(subsystem, "block") == 0 && strcmp(action, "change") == 0;
@@ -30,7 +41,8 @@ static bool concerns_us(struct udev_device *device)
 
 int plat_devices_open(struct plat_devices **out, int *out_fd, struct err *err)
 {
-	static const char *const subsystems[] = {"usb", "net", "block", "power_supply"};
+	static const char *const subsystems[] = {"usb", "net",         "block",   "power_supply",
+						 "mmc", "thunderbolt", "firewire"};
 	struct plat_devices *devices = calloc(1, sizeof(*devices));
 
 	if (!devices)
@@ -52,6 +64,51 @@ int plat_devices_open(struct plat_devices **out, int *out_fd, struct err *err)
 	*out = devices;
 	*out_fd = udev_monitor_get_fd(devices->monitor);
 	return 0;
+}
+
+/* "2-1.4:1.0" and what hangs on it have the port's folder on their way. */
+static void find_port(const char *place, char out[32])
+{
+	out[0] = '\0';
+	for (const char *at = place ? strstr(place, "/usb") : NULL; at; at = strchr(at + 1, '/')) {
+		size_t len = strcspn(at + 1, "/");
+
+		if (len < 32 && len > 2 && strspn(at + 1, "0123456789.-") == len &&
+		    memchr(at + 1, '-', len)) {
+			memcpy(out, at + 1, len);
+			out[len] = '\0';
+		}
+	}
+}
+
+static void describe(struct udev_device *device, struct plat_device_event *out)
+{
+	const char *const said[] = {udev_device_get_subsystem(device),
+				    udev_device_get_devtype(device), udev_device_get_action(device),
+				    udev_device_get_sysname(device)};
+	char *const to[] = {out->subsystem, out->type, out->action, out->name};
+	const size_t sizes[] = {sizeof(out->subsystem), sizeof(out->type), sizeof(out->action),
+				sizeof(out->name)};
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
+		if (said[i])
+			(void)text_copy(to[i], sizes[i], said[i]); /* the kernel's names, short */
+	find_port(udev_device_get_devpath(device), out->port);
+	out->concerns = concerns_us(device);
+}
+
+int plat_devices_next(struct plat_devices *devices, struct plat_device_event *out)
+{
+	struct udev_device *device;
+
+	errno = 0;
+	device = udev_monitor_receive_device(devices->monitor);
+	if (!device)
+		return errno == ENOBUFS ? -1 : 0;
+	describe(device, out);
+	udev_device_unref(device);
+	return 1;
 }
 
 bool plat_devices_changed(struct plat_devices *devices)

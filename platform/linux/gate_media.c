@@ -1,0 +1,293 @@
+/* Disks and partitions of platform/gate.h: what hangs on a device, what it holds, closing it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/linux/gate_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "platform/os.h"
+
+#define BLOCK "class/block"
+#define OPEN_FOLDER "/run/caretaker/gate/open"
+#define MEDIA_MAX 256 /* 15 partitions on each of a full hub's sticks */
+
+static bool medium_number(const struct plat_gate *gate, const char *name, const char *attribute,
+			  uint64_t *out)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/%s", name, attribute);
+	return gate_number(gate, path, 10, out);
+}
+
+/* Opened by the kernel's name: /dev is udev's and devtmpfs's, root's alone. */
+static int open_medium(const struct plat_gate *gate, const char *name)
+{
+	char path[GATE_PATH];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/dev/%s", gate->root, name);
+	for (char *at = path + strlen(gate->root) + 5; *at; at++)
+		if (*at == '!')
+			*at = '/'; /* as sysfs writes it */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && gate->live && (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))) {
+		close(fd);
+		errno = ENOTBLK;
+		return -1;
+	}
+	return fd;
+}
+
+static bool luks_is_null(const struct plat_gate *gate, const char *name)
+{
+	unsigned char *header = malloc(GATE_LUKS_HEADER);
+	int fd = open_medium(gate, name);
+	size_t len = 0;
+	ssize_t n = 0;
+	bool null = true;
+
+	if (header && fd >= 0) {
+		while (len < GATE_LUKS_HEADER &&
+		       (n = pread(fd, header + len, GATE_LUKS_HEADER - len, (off_t)len)) > 0)
+			len += (size_t)n;
+		null = n < 0 || gate_luks_is_null(header, len);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(header);
+	return null;
+}
+
+/* What it is plugged into, by the folders on its way below sysfs/devices. */
+static void name_bus(const char *place, const char *port, char *out, size_t size)
+{
+	static const struct {
+		const char *part, *bus;
+	} buses[] = {{"/mmc_host/", "mmc"},    {"/ata", "ata"},     {"/nvme/", "nvme"},
+		     {"/virtio", "virtio"},    {"/fw", "firewire"}, {"/virtual/", "virtual"},
+		     {"/memstick", "memstick"}};
+
+	(void)text_copy(out, size, *port ? "usb" : "other");
+	for (size_t i = 0; !*port && i < sizeof(buses) / sizeof(buses[0]); i++)
+		if (strstr(place, buses[i].part)) {
+			(void)text_copy(out, size, buses[i].bus);
+			return;
+		}
+}
+
+static bool has_parts(const struct plat_gate *gate, const char *name)
+{
+	char path[128];
+
+	/* A partition's folder lies in its disk's, and is called NAME1 or NAMEp1. */
+	for (unsigned i = 1; i <= 128; i++) {
+		(void)snprintf(path, sizeof(path), BLOCK "/%s/%s%u/partition", name, name, i);
+		if (gate_has(gate, path))
+			return true;
+		(void)snprintf(path, sizeof(path), BLOCK "/%s/%sp%u/partition", name, name, i);
+		if (gate_has(gate, path))
+			return true;
+	}
+	return false;
+}
+
+static bool in_use(const struct gate_mounted *mounted, const char *name, bool *out_system)
+{
+	*out_system = mounted->unsure;
+	for (unsigned i = 0; i < mounted->count; i++)
+		if (strcmp(mounted->disks[i].name, name) == 0) {
+			*out_system |= mounted->disks[i].system;
+			return true;
+		}
+	return false;
+}
+
+static void find_parent(const char *place, char out[32])
+{
+	char copy[GATE_PATH], *slash;
+
+	(void)text_copy(copy, sizeof(copy), place);
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	slash = strrchr(copy, '/');
+	if (slash && gate_is_block(slash + 1))
+		(void)text_copy(out, 32, slash + 1);
+}
+
+/* False: it is gone, or not what anybody could use (an empty card reader has no bytes). */
+static bool read_medium(const struct plat_gate *gate, const char *name, const char *place,
+			const struct gate_mounted *mounted, struct plat_medium *out)
+{
+	uint64_t sectors, number;
+	char path[128];
+
+	memset(out, 0, sizeof(*out));
+	(void)text_copy(out->name, sizeof(out->name), name);
+	gate_port_of(place, out->port);
+	name_bus(place, out->port, out->bus, sizeof(out->bus));
+	if (!medium_number(gate, name, "size", &sectors))
+		return false;
+	out->bytes = sectors > UINT64_MAX / 512 ? UINT64_MAX : sectors * 512;
+	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", name);
+	if (gate_has(gate, path))
+		find_parent(place, out->parent);
+	out->removable =
+		medium_number(gate, *out->parent ? out->parent : name, "removable", &number) &&
+		number == 1;
+	out->read_only = medium_number(gate, name, "ro", &number) && number == 1;
+	out->optical = strncmp(name, "sr", 2) == 0;
+	out->has_parts = !*out->parent && has_parts(gate, name);
+	out->told = gate_udev_file_system(gate, name, out->file_system, sizeof(out->file_system));
+	if (strcmp(out->file_system, "crypto_LUKS") == 0)
+		out->null_cipher = luks_is_null(gate, name);
+	out->mounted = in_use(mounted, name, &out->holds_system);
+	return true;
+}
+
+struct medium_list {
+	char (*names)[32];
+	unsigned count;
+};
+
+static bool one_name(void *ctx, const char *name)
+{
+	struct medium_list *list = ctx;
+
+	if (gate_is_block(name))
+		(void)text_copy(list->names[list->count++], 32, name);
+	return list->count < MEDIA_MAX;
+}
+
+static int by_length_and_name(const void *a, const void *b)
+{
+	size_t one = strlen(a), other = strlen(b);
+
+	return one != other ? (one < other ? -1 : 1) : strcmp(a, b); /* a disk before its parts */
+}
+
+/* "" stands for what hangs on no USB device and can be taken out. */
+static bool wanted(const char *port, const struct plat_medium *medium)
+{
+	static const char *const plugged[] = {"mmc", "memstick", "firewire"};
+
+	if (*port)
+		return strcmp(port, medium->port) == 0;
+	if (*medium->port)
+		return false;
+	if (medium->removable || medium->optical)
+		return strcmp(medium->bus, "virtual") != 0;
+	for (size_t i = 0; i < sizeof(plugged) / sizeof(plugged[0]); i++)
+		if (strcmp(medium->bus, plugged[i]) == 0)
+			return true;
+	return false;
+}
+
+int plat_gate_media(struct plat_gate *gate, const char *port,
+		    int (*each)(void *ctx, const struct plat_medium *medium), void *ctx,
+		    struct err *err)
+{
+	struct medium_list list = {.names = calloc(MEDIA_MAX, sizeof(*list.names))};
+	struct gate_mounted mounted;
+	struct plat_medium medium;
+
+	if (!list.names)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	gate_each(gate, BLOCK, one_name, &list);
+	qsort(list.names, list.count, sizeof(*list.names), by_length_and_name);
+	gate_mounted(gate, &mounted);
+	for (unsigned i = 0; i < list.count; i++) {
+		char path[64], place[GATE_PATH], of[32];
+
+		(void)snprintf(path, sizeof(path), BLOCK "/%s", list.names[i]);
+		if (!gate_place(gate, path, place, sizeof(place)))
+			continue; /* gone */
+		gate_port_of(place, of);
+		if (strcmp(of, port) != 0 ||
+		    !read_medium(gate, list.names[i], place, &mounted, &medium) ||
+		    !wanted(port, &medium))
+			continue;
+		if (each(ctx, &medium) < 0)
+			break;
+	}
+	free(list.names);
+	return 0;
+}
+
+int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, struct err *err)
+{
+	int fd, value = on, ret = 0;
+
+	if (!gate_is_block(medium))
+		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
+	fd = open_medium(gate, medium);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENXIO
+			       ? err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium)
+			       : err_errno(err, errno, "open the disk '%s'", medium);
+	if (ioctl(fd, BLKROSET, &value) < 0)
+		ret = err_errno(err, errno, "make '%s' %s", medium, on ? "read-only" : "writable");
+	close(fd);
+	return ret;
+}
+
+/* The file by which udev's rule knows that a medium is open. */
+static int open_file(const struct plat_gate *gate, const char *medium, char *out, size_t size,
+		     struct err *err)
+{
+	char path[128], place[GATE_PATH], disk[32] = "";
+	uint64_t sequence;
+
+	(void)snprintf(path, sizeof(path), BLOCK "/%s", medium);
+	if (!gate_place(gate, path, place, sizeof(place)))
+		return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium);
+	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", medium);
+	if (gate_has(gate, path))
+		find_parent(place, disk);
+	if (!medium_number(gate, *disk ? disk : medium, "diskseq", &sequence))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "this kernel gives '%s' no number of its own (diskseq, Linux 5.15): "
+			       "it stays closed",
+			       medium);
+	(void)snprintf(out, size, "%s" OPEN_FOLDER "/%llu-%s", gate->root,
+		       (unsigned long long)sequence, medium);
+	return 0;
+}
+
+int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err)
+{
+	char file[GATE_PATH], path[128];
+	struct plat_file_info info;
+
+	if (!gate_is_block(medium))
+		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
+	if (open_file(gate, medium, file, sizeof(file), err) < 0 ||
+	    plat_file_info(file, &info, err) < 0)
+		return -1;
+	if (info.exists == open)
+		return 0;
+	if (open) {
+		char folder[GATE_PATH];
+
+		(void)snprintf(folder, sizeof(folder), "%s" OPEN_FOLDER, gate->root);
+		if (plat_dir_make(folder, PLAT_FILE_PRIVATE, err) < 0 ||
+		    plat_file_replace(file, "", 0, PLAT_FILE_PRIVATE, err) < 0)
+			return -1;
+	} else if (plat_file_remove(file, err) < 0) {
+		return -1;
+	}
+	(void)snprintf(path, sizeof(path), BLOCK "/%s/uevent", medium);
+	return gate_write(gate, path, "change", err);
+}

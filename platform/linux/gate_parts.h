@@ -1,0 +1,64 @@
+/* What the files of the storage gate share: reading sysfs, which is full of a device's own words.
+ * For platform/linux/gate_*.c alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_PLATFORM_LINUX_GATE_PARTS_H
+#define CARETAKER_PLATFORM_LINUX_GATE_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/gate.h"
+
+#define GATE_PATH 640
+
+struct plat_gate {
+	char root[200]; /* "" or a test's folder */
+	char sysfs[220];
+	char modules[256];
+	bool live; /* this machine, not a test's folder */
+};
+
+/* Up to 'size' - 1 bytes of sysfs/PATH and a NUL; the length, -1 with errno.  The kernel's closing
+ * newline goes. */
+long gate_attribute(const struct plat_gate *gate, const char *path, char *out, size_t size);
+/* A number with nothing after it; 'base' 10 or 16.  False when there is none. */
+bool gate_number(const struct plat_gate *gate, const char *path, int base, uint64_t *out);
+/* Writes to sysfs/PATH. */
+int gate_write(const struct plat_gate *gate, const char *path, const char *text, struct err *err);
+bool gate_has(const struct plat_gate *gate, const char *path);
+/* sysfs/PATH's place below sysfs/devices: a link followed; false when there is none. */
+bool gate_place(const struct plat_gate *gate, const char *path, char *out, size_t size);
+/* Names in sysfs/PATH, in the folder's own order; 'each' returns false to stop. */
+void gate_each(const struct plat_gate *gate, const char *path,
+	       bool (*each)(void *ctx, const char *name), void *ctx);
+
+/* "2-1.4"; "2-1.4:1.0"; "sda1": nothing else gets into a path. */
+bool gate_is_port(const char *name);
+bool gate_is_interface(const char *name);
+bool gate_is_block(const char *name);
+/* The last part of 'place' that is a USB device's port; "" none. */
+void gate_port_of(const char *place, char out[32]);
+
+/* gate_mounts.c: which block devices hold the running system, and which are mounted. */
+#define GATE_DISKS 64
+struct gate_mounted {
+	struct {
+		char name[32]; /* a partition or disk; what lies below device mapper is listed too
+				*/
+		bool system;
+	} disks[GATE_DISKS];
+	unsigned count;
+	bool unsure; /* more than fit, or what mounts cannot be read: everything may be in use */
+};
+void gate_mounted(const struct plat_gate *gate, struct gate_mounted *out);
+
+/* gate_luks.c: true when 'header' (a LUKS device's first bytes) names a cipher that is none, or
+ * names none that can be read. */
+#define GATE_LUKS_HEADER (64 * 1024)
+bool gate_luks_is_null(const unsigned char *header, size_t len);
+
+/* gate_udev.c: what udev's database has on a disk; false: udev has not looked at it yet. */
+bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size);
+
+#endif

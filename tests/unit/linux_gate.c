@@ -1,0 +1,517 @@
+/* platform/linux/gate_*.c over a sysfs of our own: what is read from devices, what is written.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "agent/base/buf.h"
+#include "platform/gate.h"
+#include "platform/linux/gate_parts.h"
+#include "platform/os.h"
+
+static char root[] = "/tmp/caretaker-gate-XXXXXX";
+static struct plat_gate *gate;
+
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void shell(const char *fmt, ...)
+{
+	char command[1200];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	assert_int_equal(system(command), 0);
+}
+
+static void put_bytes(const char *path, const void *data, size_t len)
+{
+	char whole[512];
+	FILE *file;
+
+	shell("mkdir -p \"$(dirname '%s%s')\"", root, path);
+	(void)snprintf(whole, sizeof(whole), "%s%s", root, path);
+	file = fopen(whole, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void put(const char *path, const char *text)
+{
+	put_bytes(path, text, strlen(text));
+}
+
+static const char *get(const char *path)
+{
+	static struct buf text;
+	char whole[512];
+	struct err err;
+
+	buf_clear(&text);
+	buf_init(&text, 4096);
+	(void)snprintf(whole, sizeof(whole), "%s%s", root, path);
+	if (plat_file_read(whole, 4096, &text, &err) < 0)
+		return "(none)";
+	return buf_text(&text);
+}
+
+#define HUB "/sys/devices/pci0000:00/usb2"
+#define STICK HUB "/2-1"
+#define BLOCK STICK "/2-1:1.0/host6/target6:0:0/6:0:0:0/block/sda"
+
+/* A stick in port 2-1 with a partition, a keyboard behind a hub in 2-2, a system disk with LUKS. */
+static int make_tree(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	put_bytes(STICK "/descriptors", "\x12\x01\x00\x02\0\0\0\x40\x51\x09\x66\x16", 12);
+	put(STICK "/serial", "60A44C41\n");
+	put(STICK "/manufacturer", "Kingston\n");
+	put(STICK "/product", "DataTraveler\n");
+	put(STICK "/removable", "removable\n");
+	put(STICK "/bConfigurationValue", "1\n");
+	put(STICK "/port/physical_location/panel", "front\n");
+	put(STICK "/2-1:1.0/bInterfaceNumber", "00\n");
+	put(STICK "/2-1:1.0/modalias", "usb:v0951p1666d0110dc00dsc00dp00ic08isc06ip50in00\n");
+	put(STICK "/2-1:1.0/authorized", "0\n");
+	put(STICK "/2-1:1.1/bInterfaceNumber", "0a\n");
+	put(STICK "/2-1:1.1/interface", "MTP\n");
+	put(STICK "/2-1:1.1/authorized", "1\n");
+	put(STICK "/2-1:1.1/driver/x", "");
+	put(HUB "/2-2/2-2.4/descriptors", "\x12\x01");
+	put(HUB "/2-2/2-2.4/removable", "fixed\n");
+	shell("mkdir -p %s/sys/bus/usb/devices && cd %s/sys/bus/usb/devices && "
+	      "ln -s ../../../devices/pci0000:00/usb2 usb2 && ln -s usb2/2-1 2-1 && "
+	      "ln -s usb2/2-1/2-1:1.0 2-1:1.0 && ln -s usb2/2-1/2-1:1.1 2-1:1.1 && "
+	      "ln -s usb2/2-2/2-2.4 2-2.4",
+	      root, root);
+	put("/sys/bus/usb/drivers_probe", "");
+	put(BLOCK "/size", "32768\n");
+	put(BLOCK "/removable", "1\n");
+	put(BLOCK "/ro", "0\n");
+	put(BLOCK "/diskseq", "12\n");
+	put(BLOCK "/uevent", "");
+	put(BLOCK "/sda1/size", "30000\n");
+	put(BLOCK "/sda1/partition", "1\n");
+	put(BLOCK "/sda1/ro", "1\n");
+	put(BLOCK "/sda1/uevent", "");
+	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/size", "1000\n");
+	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p2/partition", "2\n");
+	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p2/size", "900\n");
+	put("/sys/devices/virtual/block/dm-0/size", "900\n");
+	shell("mkdir -p %s/sys/devices/virtual/block/dm-0/slaves/nvme0n1p2", root);
+	put("/sys/devices/pci0000:00/mmc_host/mmc0/mmc0:0001/block/mmcblk0/size", "64\n");
+	shell("mkdir -p %s/sys/class/block %s/sys/dev/block && cd %s/sys/class/block && "
+	      "ln -s ../..%s sda && ln -s ../..%s/sda1 sda1 && "
+	      "ln -s ../../devices/pci0000:00/nvme/nvme0/nvme0n1 nvme0n1 && "
+	      "ln -s nvme0n1/nvme0n1p2 nvme0n1p2 && ln -s ../../devices/virtual/block/dm-0 dm-0 && "
+	      "ln -s ../../devices/pci0000:00/mmc_host/mmc0/mmc0:0001/block/mmcblk0 mmcblk0 && "
+	      "cd ../../dev/block && ln -s ../../class/block/dm-0 253:0 && "
+	      "ln -s ../../class/block/sda1 8:1 && ln -s ../../class/block/sda 8:0",
+	      root, root, root, BLOCK + 4, BLOCK + 4);
+	put("/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\n"
+				 "23 22 0:21 / /proc rw - proc proc rw\n");
+	put("/lib/modules.alias", "");
+	{
+		char sysfs[256], modules[256];
+
+		(void)snprintf(sysfs, sizeof(sysfs), "%s/sys", root);
+		(void)snprintf(modules, sizeof(modules), "%s/lib", root);
+		assert_int_equal(plat_gate_open(&gate, sysfs, modules, &err), 0);
+	}
+	return 0;
+}
+
+static int remove_tree(void **state)
+{
+	(void)state;
+	plat_gate_close(gate);
+	shell("rm -rf %s", root);
+	(void)get("/none"); /* frees what it held */
+	return 0;
+}
+
+/* --- USB --- */
+
+static void a_device_is_what_sysfs_has_of_it(void **state)
+{
+	static struct plat_port_device device;
+
+	(void)state;
+	assert_works(plat_gate_device(gate, "2-1", &device, &err));
+	assert_string_equal(device.port, "2-1");
+	assert_int_equal(device.descriptors_len, 12);
+	assert_string_equal(device.serial, "60A44C41");
+	assert_string_equal(device.maker, "Kingston");
+	assert_string_equal(device.model, "DataTraveler");
+	assert_string_equal(device.panel, "front");
+	assert_int_equal(device.configuration, 1);
+	assert_false(device.builtin);
+	assert_int_equal(device.interface_count, 2);
+	assert_string_equal(device.interfaces[0].name, "2-1:1.0");
+	assert_string_equal(device.interfaces[0].modalias,
+			    "usb:v0951p1666d0110dc00dsc00dp00ic08isc06ip50in00");
+	assert_false(device.interfaces[0].authorized || device.interfaces[0].bound);
+	assert_int_equal(device.interfaces[1].number, 10);
+	assert_string_equal(device.interfaces[1].text, "MTP");
+	assert_true(device.interfaces[1].authorized && device.interfaces[1].bound);
+}
+
+static void a_name_that_is_no_port_is_never_a_path(void **state)
+{
+	static const char *const names[] = {"",       "usb2",     "2-",      "2-1.",   "2-1..1",
+					    "../2-1", "2-1/../x", "2-1:1.0", "2-1.4 ", "-1"};
+	static struct plat_port_device device;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char want[80];
+
+		(void)snprintf(want, sizeof(want), "'%s' is no USB port", names[i]);
+		assert_fails(plat_gate_device(gate, names[i], &device, &err), ERR_INVALID, want);
+	}
+	assert_fails(plat_gate_let(gate, "2-1", &err), ERR_INVALID, "'2-1' is no USB interface");
+	assert_fails(plat_gate_shut(gate, "2-1:1.0/../x", &err), ERR_INVALID,
+		     "'2-1:1.0/../x' is no USB interface");
+	assert_fails(plat_gate_release(gate, "../sda", true, &err), ERR_INVALID,
+		     "'../sda' is no disk");
+}
+
+static void a_port_without_a_device_is_not_found(void **state)
+{
+	static struct plat_port_device device;
+
+	(void)state;
+	assert_fails(plat_gate_device(gate, "9-1", &device, &err), ERR_NOTFOUND,
+		     "no device is at port '9-1'");
+}
+
+static int name_it(void *ctx, const struct plat_port_device *device)
+{
+	strcat(strcat(ctx, device->port), device->builtin ? "! " : " ");
+	return 0;
+}
+
+static void every_device_but_root_hubs_is_walked(void **state)
+{
+	char names[64] = "";
+
+	(void)state;
+	assert_works(plat_gate_devices(gate, name_it, names, &err));
+	assert_string_equal(names, "2-1 2-2.4! ");
+}
+
+static void hostile_strings_are_cut_and_stay_bytes(void **state)
+{
+	static struct plat_port_device device;
+	char long_one[1001];
+
+	(void)state;
+	memset(long_one, 'A', 1000);
+	long_one[1000] = '\0';
+	put(STICK "/serial", long_one);
+	put_bytes(STICK "/product", "a\0b\x1b[2J\xff\n", 9);
+	assert_works(plat_gate_device(gate, "2-1", &device, &err));
+	assert_int_equal(strlen(device.serial), sizeof(device.serial) - 1);
+	assert_string_equal(device.model, "a");
+	put(STICK "/serial", "60A44C41\n");
+	put(STICK "/product", "DataTraveler\n");
+}
+
+static void letting_through_authorises_and_looks_for_a_driver(void **state)
+{
+	char want[256];
+
+	(void)state;
+	assert_works(plat_gate_let(gate, "2-1:1.0", &err));
+	assert_string_equal(get(STICK "/2-1:1.0/authorized"), "1\n");
+	assert_string_equal(get("/sys/bus/usb/drivers_probe"), "2-1:1.0");
+	assert_works(plat_gate_shut(gate, "2-1:1.0", &err));
+	assert_string_equal(get(STICK "/2-1:1.0/authorized"), "0\n");
+	(void)snprintf(want, sizeof(want), "'%s/sys/bus/usb/devices/7-1:1.0/authorized' is gone",
+		       root);
+	assert_fails(plat_gate_let(gate, "7-1:1.0", &err), ERR_NOTFOUND, want);
+}
+
+static void gather(void *ctx, bool builtin, const char *entry, size_t len)
+{
+	char *out = ctx;
+
+	assert_int_equal(strlen(entry), len);
+	sprintf(out + strlen(out), "%s%s|", builtin ? "+" : "", entry);
+}
+
+static void drivers_are_read_from_modules_and_from_what_is_built_in(void **state)
+{
+	char all[600] = "", line[1200] = "alias usb:";
+
+	(void)state;
+	memset(line + 10, 'v', 1000);
+	strcpy(line + 1010, "\nalias usb:v1* uas\nalias pci:v1* e1000\n# x\n");
+	put("/lib/modules.alias", line);
+	put_bytes("/lib/modules.builtin.modinfo", "ext4.alias=fs\0usbhid.alias=usb:v*ic03*\0", 39);
+	assert_works(plat_gate_aliases(gate, gather, all, &err));
+	assert_string_equal(all, "alias usb:v1* uas|+usbhid.alias=usb:v*ic03*|");
+}
+
+/* --- disks --- */
+
+struct seen {
+	struct plat_medium media[8];
+	unsigned count;
+};
+
+static int keep(void *ctx, const struct plat_medium *medium)
+{
+	struct seen *seen = ctx;
+
+	seen->media[seen->count++] = *medium;
+	return 0;
+}
+
+static void what_hangs_on_a_port_is_found_the_disk_first(void **state)
+{
+	struct seen seen = {.count = 0};
+
+	(void)state;
+	assert_works(plat_gate_media(gate, "2-1", keep, &seen, &err));
+	assert_int_equal(seen.count, 2);
+	assert_string_equal(seen.media[0].name, "sda");
+	assert_string_equal(seen.media[0].parent, "");
+	assert_true(seen.media[0].has_parts && seen.media[0].removable);
+	assert_int_equal(seen.media[0].bytes, 32768 * 512);
+	assert_string_equal(seen.media[0].bus, "usb");
+	assert_string_equal(seen.media[1].name, "sda1");
+	assert_string_equal(seen.media[1].parent, "sda");
+	assert_string_equal(seen.media[1].port, "2-1");
+	assert_true(seen.media[1].read_only && seen.media[1].removable);
+	assert_false(seen.media[1].holds_system || seen.media[1].mounted);
+}
+
+static void a_card_stands_by_itself_and_the_system_disk_is_none(void **state)
+{
+	struct seen seen = {.count = 0};
+
+	(void)state;
+	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.media[0].name, "mmcblk0");
+	assert_string_equal(seen.media[0].bus, "mmc");
+}
+
+static void look_at_stick(struct seen *seen)
+{
+	memset(seen, 0, sizeof(*seen));
+	assert_works(plat_gate_media(gate, "2-1", keep, seen, &err));
+	assert_int_equal(seen->count, 2);
+}
+
+static void what_holds_the_system_is_told_through_mounts_swap_and_keys(void **state)
+{
+	static const char plain[] = "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\n";
+	static const struct {
+		const char *mounts, *swaps, *crypttab;
+		bool system, mounted;
+	} cases[] = {
+		{"", "", "", false, false},
+		{"40 22 8:1 / /media/ann/a\\040b rw - vfat /dev/sda1 rw\n", "", "", false, true},
+		{"40 22 8:1 / /home rw shared:1 - ext4 /dev/sda1 rw\n", "", "", true, true},
+		{"40 22 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n", "", "", true, true},
+		{"40 22 0:99 / /home rw - btrfs /dev/sda1 rw\n", "", "", true, true},
+		{"40 22 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n", "", "", true, true},
+		{"", "Filename Type\n/dev/sda1 partition 1\n", "", true, true},
+		{"", "", "root UUID=1 /key:LABEL=KEYS luks\n", true, true},
+		{"", "", "root UUID=1 /dev/disk/by-label/KEYS:/k luks\n", true, true},
+		{"", "", "#root UUID=1 LABEL=KEYS luks\n", false, false},
+		{"", "", "root UUID=1 none luks\n", false, false},
+	};
+
+	(void)state;
+	put("/dev/sda1", "");
+	shell("mkdir -p %s/dev/disk/by-label && ln -s ../../sda1 %s/dev/disk/by-label/KEYS", root,
+	      root);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct seen seen;
+		char mounts[400];
+
+		(void)snprintf(mounts, sizeof(mounts), "%s%s", plain, cases[i].mounts);
+		put("/proc/1/mountinfo", mounts);
+		put("/proc/swaps", cases[i].swaps);
+		put("/etc/crypttab", cases[i].crypttab);
+		look_at_stick(&seen);
+		if (seen.media[1].holds_system != cases[i].system ||
+		    seen.media[0].holds_system != cases[i].system ||
+		    seen.media[1].mounted != cases[i].mounted)
+			fail_msg("case %zu: system %d and %d, want %d; mounted %d", i,
+				 seen.media[0].holds_system, seen.media[1].holds_system,
+				 cases[i].system, seen.media[1].mounted);
+	}
+	put("/proc/1/mountinfo", plain);
+	put("/proc/swaps", "");
+	put("/etc/crypttab", "");
+}
+
+static void without_a_list_of_mounts_everything_may_hold_the_system(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	shell("mv %s/proc/1/mountinfo %s/proc/x", root, root);
+	look_at_stick(&seen);
+	assert_true(seen.media[0].holds_system && seen.media[1].holds_system);
+	assert_fails(plat_gate_unmount(gate, "sda", 10, &err), ERR_DENIED,
+		     "'sda' holds the running system");
+	shell("mv %s/proc/x %s/proc/1/mountinfo", root, root);
+	look_at_stick(&seen);
+	assert_false(seen.media[0].holds_system);
+}
+
+static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **state)
+{
+	(void)state;
+	assert_works(plat_gate_release(gate, "sda1", true, &err));
+	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "");
+	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
+	put(BLOCK "/sda1/uevent", "");
+	assert_works(plat_gate_release(gate, "sda1", true, &err));
+	assert_string_equal(get(BLOCK "/sda1/uevent"), ""); /* one event, not one a call */
+	assert_works(plat_gate_release(gate, "sda1", false, &err));
+	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "(none)");
+	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
+	shell("mv %s%s/diskseq %s/x", root, BLOCK, root);
+	assert_fails(plat_gate_release(gate, "sda1", true, &err), ERR_UNSUPPORTED,
+		     "this kernel gives 'sda1' no number of its own (diskseq, Linux 5.15): it "
+		     "stays closed");
+	shell("mv %s/x %s%s/diskseq", root, root, BLOCK);
+	assert_fails(plat_gate_release(gate, "sdz", true, &err), ERR_NOTFOUND,
+		     "the disk 'sdz' is gone");
+}
+
+/* --- LUKS --- */
+
+static bool luks_null(int version, const char *cipher_or_json)
+{
+	static unsigned char header[GATE_LUKS_HEADER];
+
+	memset(header, 0, sizeof(header));
+	memcpy(header, "LUKS\xba\xbe\0", 7);
+	header[7] = (unsigned char)version;
+	if (version == 1)
+		strcpy((char *)header + 8, cipher_or_json);
+	else
+		strcpy((char *)header + 4096, cipher_or_json);
+	return gate_luks_is_null(header, sizeof(header));
+}
+
+#define SEGMENT(cipher) \
+	"{\"keyslots\":{\"0\":{\"area\":{\"encryption\":\"aes\"},\"a\":[1,{\"b\":2}]}}," \
+	"\"segments\":{\"0\":{\"type\":\"crypt\",\"encryption\":\"" cipher \
+	"\",\"size\":\"dynamic\"}}}"
+
+static void a_cipher_that_does_nothing_is_not_encryption(void **state)
+{
+	static const struct {
+		int version;
+		const char *header;
+		bool null;
+	} cases[] = {
+		{1, "aes", false},
+		{1, "cipher_null", true},
+		{1, "", true},
+		{3, "aes", true},
+		{2, SEGMENT("aes-xts-plain64"), false},
+		{2, SEGMENT("capi:xts(aes)-plain64"), false},
+		{2, SEGMENT("cipher_null-ecb"), true},
+		{2, SEGMENT("capi:ecb(ecipher_null)"), true},
+		{2, SEGMENT(""), true},
+		{2, "", true},
+		{2, "{\"segments\":{}}", true},
+		{2, "{\"segments\":{\"0\":{\"type\":\"linear\"}}}", true},
+		{2, "{\"segments\":{\"0\":{\"encryption\":\"aes\"},\"1\":{\"type\":\"linear\"}}}",
+		 true},
+		{2, "{\"segments\":{\"0\":{\"encryption\":\"aes\"}}", true}, /* cut */
+		{2, "{\"segments\":{\"0\":{\"encryption\":\"aes\"}},\"segments\":{}}", true},
+		{2, "{\"segments\":{\"0\":{\"encryption\":\"aes\",\"encryption\":\"null\"}}}",
+		 true},
+		{2, "{\"\\u0073egments\":{\"0\":{\"encryption\":\"aes\"}}}", true},
+		{2, "{\"x\":{{{{{{[[[[", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (luks_null(cases[i].version, cases[i].header) != cases[i].null)
+			fail_msg("case %zu (%s): want %d", i, cases[i].header, cases[i].null);
+	assert_true(gate_luks_is_null((const unsigned char *)"LUKS\xba\xbe", 6));
+}
+
+static void a_luks_partition_s_own_header_is_read(void **state)
+{
+	unsigned char header[700] = "LUKS\xba\xbe\0\x01"
+				    "aes";
+	struct seen seen;
+
+	(void)state;
+	put("/run/udev-says/sda1", "crypto_LUKS");
+	put_bytes("/dev/sda1", header, sizeof(header));
+	look_at_stick(&seen);
+	assert_true(seen.media[1].told);
+	assert_string_equal(seen.media[1].file_system, "crypto_LUKS");
+	assert_false(seen.media[1].null_cipher);
+	memcpy(header + 8, "cipher_null", 11);
+	put_bytes("/dev/sda1", header, sizeof(header));
+	look_at_stick(&seen);
+	assert_true(seen.media[1].null_cipher);
+	shell("rm %s/dev/sda1", root);
+	look_at_stick(&seen);
+	assert_true(seen.media[1].null_cipher); /* cannot be read: is not believed */
+}
+
+/* --- the seat --- */
+
+static void who_sits_there_is_who_logind_says(void **state)
+{
+	char user[64];
+	bool locked;
+
+	(void)state;
+	assert_works(plat_gate_seat(gate, user, &locked, &err));
+	assert_string_equal(user, "");
+	put("/run/systemd/seats/seat0", "# private\nIS_SEAT0=1\nACTIVE=c2\nACTIVE_UID=1001\n");
+	put("/run/systemd/sessions/c2", "UID=1001\nUSER=ann\nCLASS=user\n");
+	assert_works(plat_gate_seat(gate, user, &locked, &err));
+	assert_string_equal(user, "ann");
+	assert_false(locked);
+	put("/run/systemd/sessions/c2", "USER=ann\nCLASS=user\nLOCKED_HINT=1\n");
+	assert_works(plat_gate_seat(gate, user, &locked, &err));
+	assert_true(locked);
+	put("/run/systemd/sessions/c2", "USER=gdm\nCLASS=greeter\n");
+	assert_works(plat_gate_seat(gate, user, &locked, &err));
+	assert_string_equal(user, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_device_is_what_sysfs_has_of_it),
+		cmocka_unit_test(a_name_that_is_no_port_is_never_a_path),
+		cmocka_unit_test(a_port_without_a_device_is_not_found),
+		cmocka_unit_test(every_device_but_root_hubs_is_walked),
+		cmocka_unit_test(hostile_strings_are_cut_and_stay_bytes),
+		cmocka_unit_test(letting_through_authorises_and_looks_for_a_driver),
+		cmocka_unit_test(drivers_are_read_from_modules_and_from_what_is_built_in),
+		cmocka_unit_test(what_hangs_on_a_port_is_found_the_disk_first),
+		cmocka_unit_test(a_card_stands_by_itself_and_the_system_disk_is_none),
+		cmocka_unit_test(what_holds_the_system_is_told_through_mounts_swap_and_keys),
+		cmocka_unit_test(without_a_list_of_mounts_everything_may_hold_the_system),
+		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
+		cmocka_unit_test(a_cipher_that_does_nothing_is_not_encryption),
+		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
+		cmocka_unit_test(who_sits_there_is_who_logind_says),
+	};
+
+	return cmocka_run_group_tests(tests, make_tree, remove_tree);
+}
