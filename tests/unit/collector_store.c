@@ -712,6 +712,61 @@ static void what_to_fix_moves_with_time_and_place(void **state)
 	assert_int_equal(cause_of(f, STORE_TRUST, 0, "updates").count, 1);
 }
 
+struct places {
+	char text[256];
+	size_t len;
+};
+
+static int write_place(void *ctx, const struct store_place_count *c, struct err *err)
+{
+	struct places *p = ctx;
+
+	(void)err;
+	p->len += (size_t)snprintf(p->text + p->len, sizeof(p->text) - p->len,
+				   "%s/%s %d,%lld=%lld\n", c->school, c->name, c->count.control,
+				   (long long)c->count.standing, (long long)c->count.count);
+	return 0;
+}
+
+static void places_are(struct fixture *f, enum store_scope scope, int64_t in, const char *want)
+{
+	struct places got = {.len = 0};
+
+	assert_works(f->store->desk->place_counts(f->store, scope, in, write_place, &got, &err));
+	assert_string_equal(got.text, want);
+}
+
+static void every_place_is_counted_by_school_and_name_the_empty_ones_too(void **state)
+{
+	struct fixture *f = *state;
+	struct store_room rooms[2] = {{.name = "Library"}, {.name = "ICT1"}};
+	struct store_school other = {.name = "Acre School", .not_seen_days = 7};
+	struct heartbeat_control c;
+	struct heartbeat h;
+	int64_t ids[2], other_id;
+
+	enrolled(f);
+	for (int i = 0; i < 2; i++) {
+		rooms[i].school = f->code.school;
+		assert_works(f->store->admin->room_add(f->store, &rooms[i], "test", &ids[i], &err));
+	}
+	assert_works(f->store->admin->school_add(f->store, &other, "test", &other_id, &err));
+	assert_works(f->store->admin->device_move(f->store, f->device, f->code.group, ids[0],
+						  "test", &err));
+	h = one_control(&c, VERDICT_FAIL, "pending", NOW, 0);
+	beat(f, &h, NOW);
+	places_are(f, STORE_ROOM, 0,
+		   "Hill School/ICT1 -1,0=0\n"
+		   "Hill School/Library -2,0=1\nHill School/Library -1,1=1\n");
+	places_are(f, STORE_SCHOOL, 0,
+		   "Acre School/Acre School -1,0=0\n"
+		   "Hill School/Hill School -2,0=1\nHill School/Hill School -1,1=1\n");
+	places_are(f, STORE_GROUP, f->code.school,
+		   "Hill School/default -1,0=0\n"
+		   "Hill School/laptops -2,0=1\nHill School/laptops -1,1=1\n");
+	places_are(f, STORE_ROOM, other_id, "");
+}
+
 /* Devices that come, go, move and change their minds, several in one transaction. */
 static void what_to_fix_holds_whatever_happens(void **state)
 {
@@ -781,6 +836,7 @@ int main(void)
 		T(what_to_fix_counts_devices_and_names_the_oldest),
 		T(what_to_fix_moves_with_time_and_place),
 		T(what_to_fix_holds_whatever_happens),
+		T(every_place_is_counted_by_school_and_name_the_empty_ones_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
