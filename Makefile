@@ -22,7 +22,7 @@ endif
 # --- what there is -------------------------------------------------------------------------
 # A folder a layer; each becomes a static library, so a program links only what it calls.
 LAYERS    := base proto policy gate controls
-PROGRAMS  := caretakerd caretaker-check caretaker-uplink caretaker caretaker-collector caretaker-fleet
+PROGRAMS  := caretakerd caretaker-check caretaker-scan caretaker-uplink caretaker caretaker-collector caretaker-fleet
 
 caretakerd_DIR          := agent/daemon
 caretakerd_NEEDS        := gate platform base
@@ -30,6 +30,9 @@ caretakerd_LIBS         := libuv libudev
 caretaker-check_DIR     := agent/check
 caretaker-check_NEEDS   := controls gate policy proto platform base
 caretaker-check_LIBS    := libcrypto zlib inih libcjson libsystemd blkid
+caretaker-scan_DIR      := agent/scan
+caretaker-scan_NEEDS    := gate platform base
+caretaker-scan_LIBS     :=
 caretaker-uplink_DIR    := agent/uplink
 caretaker-uplink_NEEDS  := proto platform base
 caretaker-uplink_LIBS   := libcurl libssl libcrypto
@@ -52,6 +55,7 @@ ALLOW := agent/base: \
          agent/controls:agent/base,agent/proto,agent/policy,platform \
          agent/daemon:agent/base,agent/gate,platform \
          agent/check:agent/base,agent/proto,agent/policy,agent/gate,agent/controls,platform \
+         agent/scan:agent/base,agent/gate,platform \
          agent/uplink:agent/base,agent/proto,platform \
          agent/cli:agent/base,agent/proto,agent/policy,agent/gate,platform \
          platform:agent/base \
@@ -115,7 +119,7 @@ layers: ## includes stay within ALLOW; one .c file a library; no OS outside plat
 	@tools/dev/layers $(ALLOW)
 
 portable: $(GEN) ## the portable code compiles with mingw-w64 (compile only)
-	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/gate agent/controls agent/check agent/cli agent/uplink agent/daemon platform/fake
+	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/gate agent/controls agent/check agent/scan agent/cli agent/uplink agent/daemon platform/fake
 
 format: ## clang-format finds nothing to change
 	@clang-format --dry-run -Werror $(FORMATTED) && echo "ok format ($(words $(FORMATTED)))"

@@ -16,11 +16,11 @@ COLL_OBJ   := $(filter-out %/main.o,$(call obj,$(wildcard tools/collector/*.c)))
 FLEET_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard tools/fleet/*.c)))
 CHECK_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard agent/check/*.c)))
 
-$(UNIT_FAKE): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto fake base)
-$(UNIT_LINUX): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls policy proto platform base)
+$(UNIT_FAKE): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls gate policy proto fake base)
+$(UNIT_LINUX): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls gate policy proto platform base)
 $(UNIT_COLL): $(B)/unit/%: $(B)/tests/unit/%.o $(COLL_OBJ) $(call lib,policy proto platform base)
-$(UNIT_CHECK): $(B)/unit/%: $(B)/tests/unit/%.o $(CHECK_OBJ) $(call lib,controls policy proto fake base)
-$(UNIT_DAEMON): $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,agent/daemon/schedule.c agent/daemon/settings.c) $(call lib,fake base)
+$(UNIT_CHECK): $(B)/unit/%: $(B)/tests/unit/%.o $(CHECK_OBJ) $(call lib,controls gate policy proto fake base)
+$(UNIT_DAEMON): $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,agent/daemon/schedule.c agent/daemon/settings.c) $(call lib,gate fake base)
 $(UNIT_FLEET): $(B)/unit/%: $(B)/tests/unit/%.o $(FLEET_OBJ) $(call lib,policy proto platform base)
 $(UNIT):
 	@mkdir -p $(@D)
@@ -32,7 +32,7 @@ FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY     := $(patsubst %,$(B)/fuzz/replay_%,$(FUZZ_NAMES))
 fuzz_obj    = $(if $(filter collector_%,$(1)),$(COLL_OBJ))$(if $(filter check_%,$(1)),$(CHECK_OBJ))
 define replay_rule
-$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o $(call fuzz_obj,$(1)) $(call lib,controls policy proto fake base)
+$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o $(call fuzz_obj,$(1)) $(call lib,controls gate policy proto fake base)
 endef
 $(foreach n,$(FUZZ_NAMES),$(eval $(call replay_rule,$(n))))
 $(REPLAY):
@@ -47,7 +47,7 @@ corpus: $(REPLAY) ## every fuzz corpus, replayed
 	@tests/run-corpus $(REPLAY)
 
 # What a control says of the machine it is run on; system tests run it in chroots.
-$(B)/facts: $(B)/tests/system/facts.o $(call lib,controls policy proto platform base)
+$(B)/facts: $(B)/tests/system/facts.o $(call lib,controls gate policy proto platform base)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(caretaker-check_LIBS),--libs) -lpthread -lm
 
@@ -66,7 +66,7 @@ check: layers headers unit corpus system ## everything but the VM
 
 # make fuzz FUZZ=policy [FUZZ_SECONDS=600]: clang's libFuzzer, into build/fuzz (never the corpus).
 FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_SRC     = $(SRC_controls) $(SRC_policy) $(SRC_proto) $(SRC_base) $(SRC_fake) \
+FUZZ_SRC     = $(SRC_controls) $(SRC_gate) $(SRC_policy) $(SRC_proto) $(SRC_base) $(SRC_fake) \
                $(if $(filter collector_%,$(FUZZ)),$(filter-out %/main.c,$(wildcard tools/collector/*.c))) \
                $(if $(filter check_%,$(FUZZ)),$(filter-out %/main.c,$(wildcard agent/check/*.c)))
 fuzz: $(GEN) ## FUZZ=name [FUZZ_SECONDS=60]: fuzz one parser
@@ -79,7 +79,7 @@ fuzz: $(GEN) ## FUZZ=name [FUZZ_SECONDS=60]: fuzz one parser
 
 # tests/bench/bench_NAME.c: what tests/bench/run asks; bench_collector_* also link the collector.
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
-$(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls policy proto platform base)
+$(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls gate policy proto platform base)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm

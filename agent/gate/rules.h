@@ -8,10 +8,11 @@
  *   policy NAME SERIAL
  *   clock ACKED UPTIME BOOT          the time last acknowledged, and the uptime it came at
  *   mode storage enforce 12          the last word is always the policy's line, 0: the default
- *   set allow approved 14            allow, encrypted, scan, read_only, weak_serial, plain, ...
- *   stick 0951:1666:60A44C41* - any - 15      id, end or -, what it opens, exception or -, line
+ *   set allow approved 14            allow, encrypted, plain, scan, scan_max_minutes, read_only,
+ *                                    weak_serial, kinds, max_depth, shut_while_locked, ask
+ *   stick 0951:1666:60A44C41* 0 any - 15      id, end (0: none), what it opens, exception, line
  *   person alice 1790000000 encrypted EX-12 0
- *   model hardware-encrypted 0951:16a4 0 0
+ *   model hardware-encrypted 0951:16a4 17
  *   class-set microbit 0d28:0204 8388608 12   product, most bytes, line
  *   port front 1-3 16
  *   refuse class network 30
@@ -20,6 +21,8 @@
  *   assist 0c45:* 0                   conf/hardware/assistive.ini
  *   end                              a file without it was cut: refused
  *
+ * Words are parted by one blank; in a word a blank, a '%' and what is not printable ASCII stand as
+ * %XX, an empty word as '-' (and the word "-" as %2D).
  * Bounded: 256 KiB, 4096 rules.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_GATE_RULES_H

@@ -1,0 +1,59 @@
+/* What caretakerd and caretaker-scan say to each other: small files in RUN/scan, root's alone.
+ *
+ *   NAME.ask     "caretaker-scan 1 FILE-SYSTEM MINUTES\n": caretakerd wants the medium scanned.
+ *                Taken away by caretaker-scan when it has answered, by caretakerd when it no longer
+ *                wants to know (pulled out, a new policy): the scan then ends.
+ *   NAME.state   the answer, replaced as the scan goes on:
+ *                  "waiting\n"                      another medium is being scanned
+ *                  "scanning FILES BYTES TOTAL SECONDS\n"   TOTAL 0: not known
+ *                  "clean FILES BYTES\n"
+ *                  "infected SIGNATURE\n"
+ *                  "unscannable WHY\n"              a token of platform/scan.h
+ *                  "stopped\n"
+ *
+ * NAME is a block device's: "sda1".
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_GATE_SCAN_ASK_H
+#define CARETAKER_GATE_SCAN_ASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define SCAN_FOLDER "scan" /* below RUN */
+#define SCAN_NAME 32
+#define SCAN_TEXT_MAX 256 /* either file */
+
+/* Letters, digits, '-' and '_': never a path. */
+bool scan_name_valid(const char *name);
+
+struct scan_ask {
+	char file_system[24];
+	unsigned minutes;
+};
+int scan_ask_parse(const char *text, struct scan_ask *out, struct err *err);
+void scan_ask_print(const struct scan_ask *ask, char out[SCAN_TEXT_MAX]);
+
+enum scan_stage {
+	SCAN_WAITING,
+	SCAN_SCANNING,
+	SCAN_CLEAN,
+	SCAN_INFECTED,
+	SCAN_UNSCANNABLE,
+	SCAN_STOPPED,
+};
+struct scan_state {
+	enum scan_stage stage;
+	uint64_t files, bytes, total_bytes; /* SCANNING; CLEAN without the last */
+	uint64_t seconds;                   /* SCANNING: since it began */
+	char word[96];                      /* INFECTED: the signature; UNSCANNABLE: why */
+};
+int scan_state_parse(const char *text, struct scan_state *out, struct err *err);
+void scan_state_print(const struct scan_state *state, char out[SCAN_TEXT_MAX]);
+
+/* Seconds that a scan will still take at its pace so far; -1: cannot be told yet. */
+int64_t scan_left_s(const struct scan_state *state);
+
+#endif
