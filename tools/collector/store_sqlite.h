@@ -1,6 +1,6 @@
-/* Inside the SQLite store: what store_sqlite.c (open, live), store_sqlite_count.c (counters) and
- * store_sqlite_admin.c share.  Nobody else includes it.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Inside the SQLite store: what its files share.  store_sqlite.c opens it and has the small
+ * questions; store_sqlite_ingest.h and store_sqlite_admin.h tell of the others.  Nobody else
+ * includes it. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_COLLECTOR_STORE_SQLITE_H
 #define CARETAKER_COLLECTOR_STORE_SQLITE_H
 

@@ -16,16 +16,42 @@ int sq_one_int(struct sq *sq, sqlite3_stmt *st, int64_t *out, struct err *err);
 #define SQ_SERIAL_FLOOR \
 	"coalesce ((SELECT CAST (value AS INTEGER) FROM meta WHERE name = 'serial_floor'), 0)"
 
-/* Inside a transaction. */
-int sq_device_place(struct sq *sq, int64_t id, int64_t group, int64_t room, struct err *err);
-
 /* --- store_sqlite_admin.c --- */
 int sq_code_revoke(struct store *, const char *id, int64_t now, const char *who, struct err *);
-int sq_adopt(struct store *, int64_t device, int64_t now, const char *who, struct err *);
-int sq_erase(struct store *, int64_t device, const char *who, struct err *);
 int sq_token_add(struct store *, const struct store_token *, const char *who, struct err *);
 int sq_token_revoke(struct store *, const char *name, int64_t now, const char *who, struct err *);
 int sq_school_chain(struct store *, int64_t school, const char *org, const char *who, struct err *);
+
+/* --- store_sqlite_device.c --- */
+int sq_device_status(struct store *, const char *uuid, enum store_status status, const char *why,
+		     const char *who, struct err *);
+int sq_device_move(struct store *, const char *uuid, int64_t group, int64_t room, const char *who,
+		   struct err *);
+/* Inside a transaction. */
+int sq_device_place(struct sq *sq, int64_t id, int64_t group, int64_t room, struct err *err);
+int sq_adopt(struct store *, int64_t device, int64_t now, const char *who, struct err *);
+int sq_erase(struct store *, int64_t device, const char *who, struct err *);
+
+/* --- store_sqlite_look.c --- */
+int sq_devices(struct store *, const struct store_device_filter *filter,
+	       int (*each)(void *ctx, const struct store_device *, struct err *), void *ctx,
+	       struct err *);
+int sq_controls(struct store *, int64_t device,
+		int (*each)(void *ctx, const struct store_control_row *, struct err *), void *ctx,
+		struct err *);
+int sq_events(struct store *, int64_t device, unsigned max,
+	      int (*each)(void *ctx, const struct store_event_row *, struct err *), void *ctx,
+	      struct err *);
+int sq_branches(struct store *, int64_t device,
+		int (*each)(void *ctx, const struct store_branch_row *, struct err *), void *ctx,
+		struct err *);
+int sq_chain(struct store *, int64_t device,
+	     int (*each)(void *ctx, const struct store_chain_row *, struct err *), void *ctx,
+	     struct err *);
+int sq_keys(struct store *, int64_t device,
+	    int (*each)(void *ctx, const struct store_key *, struct err *), void *ctx,
+	    struct err *);
+int sq_rejected(struct store *, int64_t device, struct buf *out, struct err *);
 
 /* --- store_sqlite_count.c --- */
 int sq_place_counts(struct store *, enum store_scope scope, int64_t school,
