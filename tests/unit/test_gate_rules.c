@@ -1,0 +1,246 @@
+/* The rules' file: what is written reads back alike, what was cut or changed is refused.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "agent/base/buf.h"
+#include "agent/gate/rules.h"
+
+#define HEAD \
+	"caretaker-gate 1\npolicy woodcote%20primary 17\n" \
+	"mode storage enforce 12\nmode hardware audit 20\n"
+
+static const char full[] = "caretaker-gate 1\n"
+			   "policy woodcote%20primary 17\n"
+			   "clock 1795328400 3600 5b1f0c4e-6f3a-4e0d-9a7c-2d1e8b6f4a01\n"
+			   "mode storage enforce 12\n"
+			   "mode hardware audit 20\n"
+			   "set allow approved 14\n"
+			   "set encrypted luks,hardware 15\n"
+			   "set plain read-only 0\n"
+			   "set scan on-open 16\n"
+			   "set scan_max_minutes 45 0\n"
+			   "set read_only yes 17\n"
+			   "set weak_serial ask 18\n"
+			   "set kinds usb,optical 0\n"
+			   "set max_depth 2 0\n"
+			   "set shut_while_locked yes 0\n"
+			   "set ask yes 0\n"
+			   "stick 0951:1666:60A44C41* 0 any - 15\n"
+			   "person j.o%27n%C3%A9%20%25 1790000000 read-only EX-12 0\n"
+			   "model hardware-encrypted 0951:16a4 17\n"
+			   "class-set microbit 0d28:0204 8388608 12\n"
+			   "port front 1-3 16\n"
+			   "port rear 2-* 18\n"
+			   "refuse class network 30\n"
+			   "refuse model 1234:5678 31\n"
+			   "pass model 0951:1666 32\n"
+			   "assist 0c45:* 0\n"
+			   "end\n";
+
+static struct gate_rules *parse(const char *text)
+{
+	struct gate_rules *rules = NULL;
+
+	assert_works(gate_rules_parse(text, strlen(text), &rules, &err));
+	return rules;
+}
+
+static void reads_every_line(void **state)
+{
+	struct gate_rules *rules = parse(full);
+
+	(void)state;
+	assert_string_equal(rules->policy, "woodcote primary");
+	assert_int_equal(rules->policy_serial, 17);
+	assert_int_equal(rules->acked, 1795328400);
+	assert_int_equal(rules->acked_uptime_s, 3600);
+	assert_string_equal(rules->acked_boot, "5b1f0c4e-6f3a-4e0d-9a7c-2d1e8b6f4a01");
+	assert_int_equal(rules->storage_mode, GATE_ENFORCE);
+	assert_int_equal(rules->hardware_mode, GATE_AUDIT);
+	assert_int_equal(rules->hardware_mode_line, 20);
+	assert_int_equal(rules->allow, GATE_ALLOW_APPROVED);
+	assert_int_equal(rules->allow_line, 14);
+	assert_int_equal(rules->encrypted, GATE_ENCRYPTED_LUKS | GATE_ENCRYPTED_HARDWARE);
+	assert_int_equal(rules->plain, GATE_PLAIN_READ_ONLY);
+	assert_int_equal(rules->scan, GATE_SCAN_ON_OPEN);
+	assert_int_equal(rules->scan_max_minutes, 45);
+	assert_true(rules->read_only && rules->shut_while_locked && rules->ask);
+	assert_int_equal(rules->weak_serial, GATE_WEAK_ASK);
+	assert_int_equal(rules->kinds, GATE_KIND_USB | GATE_KIND_OPTICAL);
+	assert_int_equal(rules->max_depth, 2);
+	assert_int_equal(rules->rule_count, 10);
+	assert_string_equal(rules->rules[0].exception, "");
+	assert_string_equal(rules->rules[1].what, "j.o'n\xc3\xa9 %");
+	assert_int_equal(rules->rules[1].until, 1790000000);
+	assert_int_equal(rules->rules[1].open, GATE_OPEN_READ_ONLY);
+	assert_string_equal(rules->rules[1].exception, "EX-12");
+	assert_int_equal(rules->rules[3].kind, GATE_RULE_CLASS_SET);
+	assert_string_equal(rules->rules[3].name, "microbit");
+	assert_int_equal(rules->rules[3].max_bytes, 8388608);
+	assert_int_equal(rules->rules[6].line, 30);
+	gate_rules_free(rules);
+}
+
+static void what_is_printed_reads_back_alike(void **state)
+{
+	struct gate_rules *rules = parse(full), *again;
+	struct buf first, second;
+
+	(void)state;
+	buf_init(&first, 0);
+	buf_init(&second, 0);
+	gate_rules_print(rules, &first);
+	again = parse(buf_text(&first));
+	gate_rules_print(again, &second);
+	assert_string_equal(buf_text(&first), buf_text(&second));
+	assert_non_null(strstr(buf_text(&first), "person j.o'n%C3%A9%20%25 1790000000 read-only"));
+	buf_clear(&first);
+	buf_clear(&second);
+	gate_rules_free(rules);
+	gate_rules_free(again);
+}
+
+static void a_built_set_of_rules_prints_without_a_parser(void **state)
+{
+	const struct gate_rule rule[] = {
+		{.kind = GATE_RULE_STICK, .what = "0951:1666:-", .line = 3},
+		{.kind = GATE_RULE_PERSON, .what = "-", .exception = ""}};
+	const struct gate_rules rules = {
+		.storage_mode = GATE_ENFORCE, .rules = rule, .rule_count = 2};
+	struct gate_rules *again;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 0);
+	gate_rules_print(&rules, &text);
+	again = parse(buf_text(&text));
+	assert_string_equal(again->policy, "");
+	assert_string_equal(again->rules[0].what, "0951:1666:-");
+	assert_string_equal(again->rules[1].what, "-");
+	assert_int_equal(again->rules[1].open, GATE_OPEN_ENCRYPTED);
+	buf_clear(&text);
+	gate_rules_free(again);
+}
+
+static void what_is_not_set_is_what_refuses(void **state)
+{
+	struct gate_rules *rules = parse(HEAD "end\n");
+
+	(void)state;
+	assert_int_equal(rules->allow, GATE_ALLOW_NONE);
+	assert_int_equal(rules->plain, GATE_PLAIN_REFUSE);
+	assert_int_equal(rules->weak_serial, GATE_WEAK_REFUSE);
+	assert_int_equal(rules->kinds, 63);
+	assert_false(rules->ask);
+	gate_rules_free(rules);
+}
+
+static void refuses_bad_lines_and_names_them(void **state)
+{
+	static const struct {
+		const char *text, *msg;
+	} cases[] = {
+		{"", "it does not end with 'end': the file was cut"},
+		{"caretaker-gate 1\n", "it does not end with 'end': the file was cut"},
+		{"caretaker-gate 2\nend\n",
+		 "line 1: not 'caretaker-gate 1': another program's file, or a newer one's"},
+		{"caretaker-gate 1\nend\n", "'policy' or a 'mode' is missing"},
+		{HEAD "end", "line 5: it does not end"},
+		{HEAD "end\nend\n", "line 6: there is more after 'end'"},
+		{HEAD "end\n\n", "line 6: there is more after 'end'"},
+		{HEAD "\nend\n", "line 5: word 1 is not written as it should be"},
+		{HEAD "set  allow any 1\nend\n", "line 5: word 2 is not written as it should be"},
+		{HEAD "stik 0951:1666 0 any - 1\nend\n", "line 5: unknown rule 'stik'"},
+		{HEAD "stick 0951:1666 0 any -\nend\n", "line 5: 'stick' takes 5 words, not 4"},
+		{HEAD "stick a b c d e f g\nend\n", "line 5: more than 6 words"},
+		{HEAD "stick - 0 any - 1\nend\n", "line 5: a rule for nothing"},
+		{HEAD "stick 0951:1666 -1 any - 1\nend\n",
+		 "line 5: '-1' is no number from 0 to 9223372036854775807"},
+		{HEAD "stick 0951:1666 0 all - 1\nend\n", "line 5: 'all' is no value here"},
+		{HEAD "stick 0951:1666 0 any - x\nend\n",
+		 "line 5: 'x' is no number from 0 to 1000000"},
+		{HEAD "stick 0951:%zz 0 any - 1\nend\n",
+		 "line 5: word 2 is not written as it should be"},
+		{HEAD "stick 0951:%00 0 any - 1\nend\n",
+		 "line 5: word 2 is not written as it should be"},
+		{HEAD "stick 0951:%4\nend\n", "line 5: word 2 is not written as it should be"},
+		{HEAD "stick \xc3\xa9 0 any - 1\nend\n",
+		 "line 5: word 2 is not written as it should be"},
+		{HEAD "policy again 1\nend\n", "line 5: a second 'policy'"},
+		{HEAD "mode storage off 0\nend\n", "line 5: a second 'mode'"},
+		{HEAD "mode doors off 0\nend\n", "line 5: 'doors' has no mode"},
+		{HEAD "set allow any 1\nset allow none 1\nend\n", "line 6: a second 'set'"},
+		{HEAD "set colour red 1\nend\n", "line 5: 'colour' is nothing that can be set"},
+		{HEAD "set kinds usb,tape 1\nend\n", "line 5: 'tape' is no value here"},
+		{HEAD "set max_depth 8 1\nend\n", "line 5: '8' is no number from 0 to 7"},
+		{HEAD "class-set lego 0694:* 0 1\nend\n",
+		 "line 5: a class set without a bound on its size"},
+		{HEAD "refuse class keyboard 1\nend\n",
+		 "line 5: 'keyboard' is no class of devices"},
+		{HEAD "refuse all x 1\nend\n", "line 5: no rule begins 'refuse all'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gate_rules *rules = (struct gate_rules *)state;
+
+		assert_fails(gate_rules_parse(cases[i].text, strlen(cases[i].text), &rules, &err),
+			     ERR_INVALID, cases[i].msg);
+		assert_ptr_equal(rules, state);
+	}
+	assert_fails(gate_rules_parse("a\0b\n", 4, &(struct gate_rules *){NULL}, &err), ERR_INVALID,
+		     "the rules hold a NUL byte");
+}
+
+/* A file that a power cut or a full disk left is never taken for a shorter set of rules. */
+static void every_cut_is_seen(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len < sizeof(full) - 1; len++) {
+		struct gate_rules *rules = NULL;
+		struct err err;
+
+		if (gate_rules_parse(full, len, &rules, &err) == 0)
+			fail_msg("the first %zu bytes were taken", len);
+	}
+}
+
+static void refuses_too_much(void **state)
+{
+	struct gate_rules *rules = NULL;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 0);
+	buf_adds(&text, HEAD);
+	for (int i = 0; i < GATE_RULES_COUNT_MAX; i++)
+		buf_addf(&text, "assist %04x:* 0\n", i);
+	buf_adds(&text, "end\n");
+	rules = parse(buf_text(&text));
+	assert_int_equal(rules->rule_count, GATE_RULES_COUNT_MAX);
+	gate_rules_free(rules);
+	text.len -= 4;
+	buf_adds(&text, "assist ffff:* 0\nend\n");
+	assert_fails(gate_rules_parse(text.data, text.len, &rules, &err), ERR_INVALID,
+		     "line 4101: more than 4096 rules");
+	while (text.len <= GATE_RULES_MAX)
+		buf_adds(&text, "assist ffff:* 0\n");
+	assert_fails(gate_rules_parse(text.data, text.len, &rules, &err), ERR_INVALID,
+		     "the rules are larger than 262144 bytes");
+	buf_clear(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_every_line),
+		cmocka_unit_test(what_is_printed_reads_back_alike),
+		cmocka_unit_test(a_built_set_of_rules_prints_without_a_parser),
+		cmocka_unit_test(what_is_not_set_is_what_refuses),
+		cmocka_unit_test(refuses_bad_lines_and_names_them),
+		cmocka_unit_test(every_cut_is_seen),
+		cmocka_unit_test(refuses_too_much),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
