@@ -49,16 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(text, line ? line + 1 : data, text_len);
 	text[text_len] = '\0';
 	memcpy(interface.modalias, text, text_len + 1);
-						 ? sizeof(text)
-						 : sizeof(interface.modalias));
-						 gate_alias_line(&interface, (const char *)data,
-								 len);
-						 gate_alias_builtin(&interface, (const char *)data,
-								    len);
-						 if (is_ours(pattern) &&
-						     gate_alias_matches(pattern, pattern_len,
-									text) !=
-							     (fnmatch(pattern, text, 0) == 0))
-							 abort();
-						 return 0;
+	gate_alias_line(&interface, (const char *)data, len);
+	gate_alias_builtin(&interface, (const char *)data, len);
+	if (is_ours(pattern) &&
+	    gate_alias_matches(pattern, pattern_len, text) != (fnmatch(pattern, text, 0) == 0))
+		abort();
+	return 0;
 }
