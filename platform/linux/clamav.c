@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +22,7 @@
 #include "agent/base/text.h"
 #include "platform/antivirus.h"
 #include "platform/linux/apt.h"
+#include "platform/linux/clamd_conf.h"
 #include "platform/linux/fact.h"
 #include "platform/linux/look.h"
 #include "platform/os.h"
@@ -33,66 +33,6 @@
 #define JOURNAL_MAX (8u * 1024 * 1024)
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define DAY_S 86400
-
-/* --- clamd.conf --- */
-
-#define TCP_MAX 4
-
-struct clamd_conf {
-	bool found;
-	char socket[108], log[256], database[256];
-	char tcp[TCP_MAX][64]; /* TCPAddr: where it listens; none: everywhere */
-	size_t tcp_count;
-	int64_t port; /* TCPSocket; 0: it listens at no port */
-	bool syslog;
-	bool on_access_paths;
-	struct plat_av_product *product;
-};
-
-static bool is_yes(const char *value)
-{
-	return !strcasecmp(value, "yes") || !strcasecmp(value, "true") || !strcmp(value, "1");
-}
-
-static void conf_line(void *ctx, char *line)
-{
-	struct clamd_conf *conf = ctx;
-	char *key = fact_word(&line), *value = line;
-
-	value += strspn(value, " \t");
-	if (!strcmp(key, "LocalSocket"))
-		(void)text_copy(conf->socket, sizeof(conf->socket), value);
-	else if (!strcmp(key, "TCPSocket"))
-		(void)text_int(value, 1, 65535, &conf->port); /* else clamd refuses it, too */
-	else if (!strcmp(key, "TCPAddr") && conf->tcp_count < TCP_MAX)
-		(void)text_copy(conf->tcp[conf->tcp_count++], sizeof(conf->tcp[0]), value);
-	else if (!strcmp(key, "LogSyslog"))
-		conf->syslog = is_yes(value);
-	else if (!strcmp(key, "LogFile"))
-		(void)text_copy(conf->log, sizeof(conf->log), value);
-	else if (!strcmp(key, "DatabaseDirectory"))
-		(void)text_copy(conf->database, sizeof(conf->database), value);
-	else if (!strcmp(key, "OnAccessIncludePath") || !strcmp(key, "OnAccessMountPath"))
-		conf->on_access_paths = true;
-	else if ((!strcmp(key, "ExcludePath") || !strcmp(key, "OnAccessExcludePath")) &&
-		 conf->product && conf->product->excluded_count < 8)
-		look_tilde(conf->product->excluded[conf->product->excluded_count++],
-			   sizeof(conf->product->excluded[0]), value);
-}
-
-static void read_conf(struct plat_av_product *product, struct clamd_conf *out)
-{
-	/* Debian and Ubuntu; Fedora; built from source. */
-	static const char *const paths[] = {"/etc/clamav/clamd.conf", "/etc/clamd.d/scan.conf",
-					    "/etc/clamd.conf"};
-
-	memset(out, 0, sizeof(*out));
-	out->product = product;
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && !out->found; i++)
-		out->found = fact_lines(paths[i], conf_line, out);
-	if (!*out->database)
-		(void)text_copy(out->database, sizeof(out->database), "/var/lib/clamav");
-}
 
 /* --- asking clamd --- */
 
@@ -384,7 +324,6 @@ static void look_at_updater(struct plat_av_product *out)
 		out->auto_update = PLAT_NO;
 		return;
 	}
-	(void)text_copy(out->updater, sizeof(out->updater), "freshclam");
 	out->auto_update = PLAT_NO;
 	if (fact_exists("/etc/cron.d/clamav-freshclam") || fact_process_runs("freshclam"))
 		out->auto_update = PLAT_YES;
@@ -497,7 +436,7 @@ static void ask_tcp(const struct clamd_conf *conf, struct plat_av_product *out,
 static void ask_daemon(const struct clamd_conf *conf, struct plat_av_product *out,
 		       unsigned *out_loaded, int64_t *out_loaded_at)
 {
-	const char *path = *conf->socket ? conf->socket : "/var/run/clamav/clamd.ctl";
+	const char *path = *conf->socket ? conf->socket : CLAMD_SOCKET_DEFAULT;
 	struct clamd_place place;
 
 	*out_loaded = 0;
@@ -529,7 +468,7 @@ bool clamav_product(struct plat_av_product *out)
 	memset(out, 0, sizeof(*out));
 	(void)text_copy(out->name, sizeof(out->name), "ClamAV");
 	out->tried = true;
-	read_conf(out, &conf);
+	clamd_conf_read(out, &conf);
 	if (daemon) {
 		ask_daemon(&conf, out, &loaded, &loaded_at);
 		/* clamonacc hands clamd what is opened; it ends by itself when it has no folder to
@@ -789,7 +728,7 @@ int clamav_detections(const char *position, int64_t now, struct plat_detection *
 	struct clamd_conf conf;
 	const char *second;
 
-	read_conf(NULL, &conf);
+	clamd_conf_read(NULL, &conf);
 	if (!position)
 		position = "";
 	second = strchr(position, ' ');

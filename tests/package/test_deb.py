@@ -68,14 +68,16 @@ def test_an_installed_agent_runs_and_is_enabled_but_holds_no_key(debs, root):
     assert root.run("systemctl", "is-enabled", "caretakerd.service").stdout.strip() == "enabled"
     assert root.run("systemctl", "is-enabled", "caretaker-uplink.socket").stdout.strip() == "enabled"
     assert not root.exists("/var/lib/caretaker/device.key")
-    for page in ("caretaker.1", "caretakerd.8", "caretaker-check.8", "caretaker-uplink.8"):
+    for page in ("caretaker.1", "caretakerd.8", "caretaker-check.8", "caretaker-scan.8",
+                 "caretaker-uplink.8"):
         assert root.exists(f"/usr/share/man/man{page[-1]}/{page}.gz"), page
 
 
 def test_every_program_says_what_it_is_for(debs, root):
     install(root, debs, *NAMES)
     for program in ("caretaker", "caretaker-collector", "caretaker-fleet", "/usr/sbin/caretakerd",
-                    "/usr/libexec/caretaker/caretaker-check", "/usr/libexec/caretaker/caretaker-uplink"):
+                    "/usr/libexec/caretaker/caretaker-check", "/usr/libexec/caretaker/caretaker-scan",
+                    "/usr/libexec/caretaker/caretaker-uplink"):
         assert "usage:" in root.run(program, "--help").stdout.lower(), program
 
 
