@@ -61,7 +61,7 @@ static void add_text(struct buf *out, const char *text, size_t len)
 		size = text_utf8_next(text + i, len - i, &c);
 		if (size == 0)
 			buf_adds(out, TEXT_REPLACEMENT);
-		else if (size == 1)
+		else if (size == 1 || text_unfit(c))
 			add_control(out, c);
 		else
 			buf_add(out, text + i, size);
@@ -165,6 +165,26 @@ void jsonw_raw(struct jsonw *w, const char *name, const char *json, size_t len)
 {
 	begin(w, name);
 	buf_add(w->out, json, len);
+}
+
+void jsonw_foreign(struct jsonw *w, const char *name, const char *json, size_t len)
+{
+	size_t size;
+
+	begin(w, name);
+	for (size_t i = 0; i < len; i += size) {
+		uint32_t c = 0;
+
+		size = text_utf8_next(json + i, len - i, &c);
+		/* Blanks between members are the only controls outside of strings. */
+		if (size == 0)
+			buf_adds(w->out, TEXT_REPLACEMENT);
+		else if (c > 0x20 && text_unfit(c))
+			add_control(w->out, c);
+		else
+			buf_add(w->out, json + i, size);
+		size += size == 0;
+	}
 }
 
 void jsonw_time(struct jsonw *w, const char *name, int64_t unix_s)

@@ -1,8 +1,9 @@
 /* Writing JSON into a buf, compact, members in the order they are written.
  *
- * Strings are cleaned on the way out: invalid UTF-8 becomes U+FFFD, control characters are escaped.
- * U+0000, which json.h refuses, becomes U+FFFD too.  Nesting is tracked: an _end too many, a second
- * root and more than 31 levels are assertions, not bad JSON. SPDX-License-Identifier: Apache-2.0 */
+ * Strings are cleaned on the way out: invalid UTF-8 becomes U+FFFD, and what text_unfit() keeps
+ * from a terminal is escaped.  U+0000, which json.h refuses, becomes U+FFFD too.  Nesting is
+ * tracked: an _end too many, a second root and more than 31 levels are assertions, not bad JSON.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_BASE_JSONW_H
 #define CARETAKER_BASE_JSONW_H
 
@@ -33,6 +34,9 @@ void jsonw_bool(struct jsonw *w, const char *name, bool value);
 void jsonw_null(struct jsonw *w, const char *name);
 /* 'json' must be one well-formed value: it is copied as it is. */
 void jsonw_raw(struct jsonw *w, const char *name, const char *json, size_t len);
+/* The same for what somebody else wrote and a terminal may show: what text_unfit() names is
+ * escaped, which well-formed JSON has inside of strings only. */
+void jsonw_foreign(struct jsonw *w, const char *name, const char *json, size_t len);
 /* RFC 3339 UTC with seconds; 0 writes null. */
 void jsonw_time(struct jsonw *w, const char *name, int64_t unix_s);
 

@@ -386,9 +386,7 @@ bool text_utf8_valid(const char *text, size_t len)
 	return true;
 }
 
-/* What must not reach a terminal or a page: C0 and C1 controls, marks that turn the direction of
- * the text around them, and the two separators that some programs take for a line's end. */
-static bool unfit_for_display(uint32_t c)
+bool text_unfit(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200e || c == 0x200f ||
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
@@ -403,7 +401,7 @@ void text_clean(char *out, size_t out_size, const char *text, size_t len)
 	for (size_t i = 0; i < len;) {
 		uint32_t c;
 		size_t size = text_utf8_next(text + i, len - i, &c);
-		bool bad = size == 0 || unfit_for_display(c);
+		bool bad = size == 0 || text_unfit(c);
 		size_t add = bad ? sizeof(replacement) - 1 : size;
 
 		if (add >= out_size - used)
@@ -413,6 +411,20 @@ void text_clean(char *out, size_t out_size, const char *text, size_t len)
 		i += size ? size : 1;
 	}
 	out[used] = '\0';
+}
+
+void text_clean_lines(struct buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t c;
+		size_t size = text_utf8_next(text + i, len - i, &c);
+
+		if (size == 0 || (text_unfit(c) && c != '\n' && c != '\t'))
+			buf_adds(out, TEXT_REPLACEMENT);
+		else
+			buf_add(out, text + i, size);
+		i += size ? size : 1;
+	}
 }
 
 bool text_copy(char *out, size_t out_size, const char *text)

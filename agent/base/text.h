@@ -42,9 +42,14 @@ size_t text_utf8_next(const char *text, size_t len, uint32_t *out);
 /* U+FFFD, which stands for what could not be shown. */
 #define TEXT_REPLACEMENT "\xef\xbf\xbd"
 bool text_utf8_valid(const char *text, size_t len);
+/* What must not reach a terminal or a page: C0 and C1 controls, marks that turn the direction of
+ * the text around them, and the two separators that some programs take for a line's end. */
+bool text_unfit(uint32_t c);
 /* Copies foreign text for display: invalid UTF-8, control and bidirectional-override characters
  * become U+FFFD; cut at a character's boundary to fit 'out_size' with the NUL. */
 void text_clean(char *out, size_t out_size, const char *text, size_t len);
+/* The same for text of many lines and any length, appended: line ends and tabs stay. */
+void text_clean_lines(struct buf *out, const char *text, size_t len);
 
 /* snprintf for a fixed field: false when it was cut. */
 bool text_copy(char *out, size_t out_size, const char *text);

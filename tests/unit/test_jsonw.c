@@ -4,6 +4,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/json.h"
 #include "agent/base/jsonw.h"
+#include "agent/base/text.h"
 
 static void write_all_kinds(struct jsonw *w)
 {
@@ -39,6 +40,29 @@ static void writes_compact_json(void **state)
 			    "{\"s\":\"a\\\"b\\\\\\n\\u0001\\u007f\xc3\xa9\",\"n\":null,"
 			    "\"i\":-9007199254740991,\"a\":[true,false,{}],\"e\":[],\"r\":[1],"
 			    "\"t\":\"2026-11-22T06:20:00Z\",\"u\":null}");
+	assert_works(json_parse(buf.data, buf.len, &root, &err));
+	json_free(root);
+	buf_clear(&buf);
+}
+
+/* A 'less' and an editor show what stands in a string; "\\u009b" does not steer them. */
+static void escapes_what_would_steer_a_terminal(void **state)
+{
+	static const char foreign[] = "{ \"\xe2\x80\xae\" :\n[\"\x7f\xc2\x9b\xc3\xa9\xff\"] }";
+	struct json *root;
+	struct jsonw w;
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 0);
+	jsonw_init(&w, &buf);
+	jsonw_array(&w, NULL);
+	jsonw_string(&w, NULL, "\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\xe2\x80\xa8");
+	jsonw_foreign(&w, NULL, foreign, sizeof(foreign) - 1);
+	jsonw_array_end(&w);
+	assert_string_equal(buf_text(&buf),
+			    "[\"\\u009b\\u202e\\u2066\\ufeff\\u2028\","
+			    "{ \"\\u202e\" :\n[\"\\u007f\\u009b\xc3\xa9" TEXT_REPLACEMENT "\"] }]");
 	assert_works(json_parse(buf.data, buf.len, &root, &err));
 	json_free(root);
 	buf_clear(&buf);
@@ -94,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_compact_json),
+		cmocka_unit_test(escapes_what_would_steer_a_terminal),
 		cmocka_unit_test(indents_for_people),
 		cmocka_unit_test(cleans_strings_so_that_they_can_be_read_back),
 	};

@@ -260,6 +260,19 @@ static void cleans_text_for_display(void **state)
 	assert_string_equal(small, "");
 }
 
+static void cleans_lines_for_display(void **state)
+{
+	static const char text[] = "a\tb\nc\rd\x1b\xff\n";
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 0);
+	text_clean_lines(&out, text, sizeof(text) - 1);
+	assert_string_equal(buf_text(&out),
+			    "a\tb\nc" TEXT_REPLACEMENT "d" TEXT_REPLACEMENT TEXT_REPLACEMENT "\n");
+	buf_clear(&out);
+}
+
 static void says_when_a_copy_was_cut(void **state)
 {
 	char out[4];
@@ -329,6 +342,7 @@ int main(void)
 		cmocka_unit_test(reads_integers_and_nothing_else),
 		cmocka_unit_test(knows_utf8),
 		cmocka_unit_test(cleans_text_for_display),
+		cmocka_unit_test(cleans_lines_for_display),
 		cmocka_unit_test(says_when_a_copy_was_cut),
 		cmocka_unit_test(finds_the_word_that_was_meant),
 		cmocka_unit_test(matches_stars_and_question_marks),
