@@ -326,7 +326,7 @@ static int leave_other_hardware(struct agent *agent, struct err *err)
 		return 0;
 	memcpy(was, agent->identity.device, sizeof(was));
 	log_error("this disk was enrolled as device %s on other hardware; its key is gone, enrol "
-		  "this machine: caretaker enrol CODE",
+		  "this machine: sudo caretaker enrol CODE",
 		  was);
 	if (agent_forget(agent, err) < 0)
 		return -1;
@@ -342,7 +342,7 @@ static void doubt_identity(struct agent *agent)
 
 	if (!agent->identity.device[0] || (keystore_current(agent->keys) && agent->trust.keys))
 		return;
-	log_error("'%s' lacks %s, enrol this machine again: caretaker enrol CODE",
+	log_error("'%s' lacks %s, enrol this machine again: sudo caretaker enrol CODE",
 		  agent->places.state, lacks);
 	agent_event(agent, "enrolment-damaged", "lacks", lacks);
 	memset(&agent->identity, 0, sizeof(agent->identity));

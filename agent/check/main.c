@@ -148,11 +148,13 @@ static int poll_collector(const struct options *options)
 
 static int tell_enrolled(const struct agent *agent, enum enrol_result result)
 {
+	char school[3 * sizeof(agent->identity.school)]; /* as its collector calls it */
+
+	text_clean(school, sizeof(school), agent->identity.school, strlen(agent->identity.school));
 	switch (result) {
 	case ENROL_DONE:
 		printf("This machine is enrolled with %s%s%s as device %s.\n", agent->identity.host,
-		       agent->identity.school[0] ? " for " : "", agent->identity.school,
-		       agent->identity.device);
+		       school[0] ? " for " : "", school, agent->identity.device);
 		return EXIT_SUCCESS;
 	case ENROL_WAITING:
 		printf("This machine is registered with %s and waits for a technician's yes.\n"
@@ -197,7 +199,7 @@ static int generalise(const struct options *options)
 	if (agent_forget(&agent, &err) < 0)
 		return finish(&agent, &outcome, -1, &err);
 	printf("This machine's key and spool are gone: it can be cloned.\n"
-	       "Each copy is enrolled by itself: caretaker enrol CODE\n");
+	       "Each copy is enrolled by itself: sudo caretaker enrol CODE\n");
 	return finish(&agent, &outcome, 0, &err);
 }
 

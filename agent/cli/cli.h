@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct buf;
 struct err;
@@ -27,6 +28,9 @@ int cli_policy_lint(const struct options *options);
 int cli_verify(const struct options *options);
 int cli_version(const struct options *options);
 
+/* How a person does as root what this one may not. */
+#define CLI_AS_ROOT "sudo caretaker "
+
 /* The folder that an option names, else the system's. */
 const char *cli_state_dir(const struct options *options);
 const char *cli_run_dir(const struct options *options);
@@ -37,5 +41,6 @@ int cli_fail(const struct err *err);
 int cli_read_status(const struct options *options, struct json **out, struct err *err);
 /* 'text' is copied to the terminal without what could steer it. */
 void cli_print_clean(const char *text);
+void cli_put_clean(FILE *to, const char *text);
 
 #endif

@@ -171,13 +171,19 @@ static const char *member(const struct json *object, const char *name)
 	return text ? text : "";
 }
 
-static void print_line(const char *label, const char *text)
+static void print_part(const char *label, const char *text)
 {
 	if (!text[0])
 		return;
 	printf("%s", label);
 	cli_print_clean(text);
-	printf("\n");
+}
+
+static void print_line(const char *label, const char *text)
+{
+	print_part(label, text);
+	if (text[0])
+		printf("\n");
 }
 
 /* A date alone is what people plan with. */
@@ -198,8 +204,7 @@ static int print_finding(const struct json *control)
 	printf("\nNow: ");
 	cli_print_clean(strcmp(verdict, "not-applicable") == 0 ? "not applicable" : verdict);
 	snprintf(when, sizeof(when), "%.10s", member(control, "since"));
-	if (when[0])
-		printf(", since %s", when);
+	print_part(", since ", when);
 	printf("\n");
 	print_line("  ", member(control, "wrong"));
 	print_line("  To do: ", member(control, "todo"));
@@ -218,7 +223,7 @@ static int explain_finding(const struct options *options, const char *name)
 	struct err err;
 
 	if (cli_read_status(options, &root, &err) < 0) {
-		printf("\nNow: not known; %s\n", err.msg);
+		print_line("\nNow: not known; ", err.msg);
 		return code;
 	}
 	controls = json_get(root, "controls");
@@ -265,7 +270,9 @@ int cli_explain(const struct options *options)
 	printf("%s: %s\n\n", name, checks[id]);
 	whose = read_policy(options, &policy, &err);
 	if (whose < 0 && err.code == ERR_DENIED && policy_default(&policy, &err) == 0)
-		printf("Settings, as built in (root sees this school's):\n");
+		printf("Settings, as built in; this school's are for root to see: " CLI_AS_ROOT
+		       "explain %s\n",
+		       name);
 	else if (whose < 0)
 		return cli_fail(&err);
 	else

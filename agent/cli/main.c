@@ -3,10 +3,12 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/options.h"
+#include "agent/base/text.h"
 #include "agent/cli/cli.h"
 #include "platform/os.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct option_def json_option[] = {
 	{"json", 0, NULL, "print JSON instead of a table"},
@@ -77,9 +79,24 @@ const char *cli_run_dir(const struct options *options)
 	return dir ? dir : plat_place(PLAT_RUN);
 }
 
+void cli_put_clean(FILE *to, const char *text)
+{
+	char clean[3 * 1024];
+
+	text_clean(clean, sizeof(clean), text, strlen(text));
+	fputs(clean, to);
+}
+
+void cli_print_clean(const char *text)
+{
+	cli_put_clean(stdout, text);
+}
+
 int cli_fail(const struct err *err)
 {
-	fprintf(stderr, "caretaker: %s\n", err->msg);
+	fputs("caretaker: ", stderr);
+	cli_put_clean(stderr, err->msg); /* file names and what stood in files */
+	fputs("\n", stderr);
 	return CLI_CANNOT_TELL;
 }
 

@@ -15,6 +15,7 @@
 #define ARGS_MAX 12
 
 struct call {
+	const char *typed; /* the command as it is typed */
 	char program[512];
 	const char *argv[ARGS_MAX];
 	size_t count;
@@ -27,12 +28,13 @@ static void add(struct call *call, const char *arg)
 }
 
 /* "--state DIR" and the like are handed on. */
-static void begin(struct call *call, const struct options *options)
+static void begin(struct call *call, const char *typed, const struct options *options)
 {
 	static const char *const flags[][2] = {
 		{"state", "--state"}, {"run", "--run"}, {"conf", "--conf"}};
 
 	memset(call, 0, sizeof(*call));
+	call->typed = typed;
 	snprintf(call->program, sizeof(call->program), "%s/caretaker-check",
 		 plat_place(PLAT_LIBEXEC));
 	add(call, call->program);
@@ -54,7 +56,8 @@ static int run(const struct options *options, struct call *call, struct err *err
 
 	/* With folders of one's own nothing of root's is touched. */
 	if (!plat_is_admin() && !options_has(options, "state"))
-		return err_set(err, ERR_DENIED, "only root may do that: sudo caretaker ...");
+		return err_set(err, ERR_DENIED, "only root may do that: " CLI_AS_ROOT "%s",
+			       call->typed);
 	buf_init(&out, 65536 + 1);
 	buf_init(&errors, 65536 + 1);
 	if (plat_run(&command, &out, &errors, &status, err) == 0) {
@@ -73,7 +76,7 @@ int cli_check(const struct options *options)
 	struct err err;
 	int status;
 
-	begin(&call, options);
+	begin(&call, "check", options);
 	add(&call, "run");
 	add(&call, "--now");
 	status = run(options, &call, &err);
@@ -84,13 +87,14 @@ int cli_check(const struct options *options)
 	return cli_status(options);
 }
 
-static int hand_over(const struct options *options, const char *command, const char *operand)
+static int hand_over(const struct options *options, const char *typed, const char *command,
+		     const char *operand)
 {
 	struct call call;
 	struct err err;
 	int status;
 
-	begin(&call, options);
+	begin(&call, typed, options);
 	add(&call, command);
 	if (operand)
 		add(&call, operand);
@@ -100,12 +104,12 @@ static int hand_over(const struct options *options, const char *command, const c
 
 int cli_enrol(const struct options *options)
 {
-	return hand_over(options, "enrol", options->operands[0]);
+	return hand_over(options, "enrol CODE", "enrol", options->operands[0]);
 }
 
 int cli_generalise(const struct options *options)
 {
-	return hand_over(options, "generalise", NULL);
+	return hand_over(options, "generalise", "generalise", NULL);
 }
 
 int cli_version(const struct options *options)

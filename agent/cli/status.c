@@ -6,6 +6,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/json.h"
+#include "agent/base/jsonw.h"
 #include "agent/base/options.h"
 #include "agent/base/text.h"
 #include "agent/proto/verdict.h"
@@ -32,8 +33,11 @@ int cli_read_status(const struct options *options, struct json **out, struct err
 	if (plat_file_read(path, STATUS_MAX, &text, err) < 0) {
 		if (err->code == ERR_NOTFOUND)
 			err_set(err, ERR_NOTFOUND,
-				"this machine was not checked since it was started: run 'caretaker "
-				"check' as root");
+				"this machine was not checked since it was started: " CLI_AS_ROOT
+				"check");
+		else if (err->code == ERR_DENIED)
+			err_set(err, ERR_DENIED, "only root may read '%s': " CLI_AS_ROOT "status",
+				path);
 		goto out;
 	}
 	if (json_parse(buf_text(&text), text.len, &root, err) < 0)
@@ -48,14 +52,6 @@ int cli_read_status(const struct options *options, struct json **out, struct err
 out:
 	buf_clear(&text);
 	return ret;
-}
-
-void cli_print_clean(const char *text)
-{
-	char clean[1024];
-
-	text_clean(clean, sizeof(clean), text, strlen(text));
-	fputs(clean, stdout);
 }
 
 /* A member as text; "" where there is none. */
@@ -179,7 +175,7 @@ static void print_collector(const struct json *root, int64_t now)
 	int64_t contact = time_of(c, "contact_at");
 
 	if (strcmp(enrolment, "none") == 0) {
-		printf("Collector: none. Enrol this machine: caretaker enrol CODE\n");
+		printf("Collector: none. Enrol this machine: " CLI_AS_ROOT "enrol CODE\n");
 		return;
 	}
 	printf("Collector: ");
@@ -268,7 +264,10 @@ static enum cli_exit print_status(const struct json *root)
 	printf("\n");
 	print_conclusion(&count, time_of(root, "at"), now);
 	if (count.to_fix)
-		printf("'caretaker explain CONTROL' says more about one.\n");
+		printf("'caretaker explain CONTROL' says more about one.%s\n",
+		       plat_is_admin() ? ""
+				       : "  To mend it takes an administrator: "
+					 "show them this.");
 	return conclude(&count);
 }
 
@@ -278,17 +277,23 @@ static enum cli_exit print_json(const struct options *options, const struct json
 	const struct json *controls = json_get(root, "controls");
 	struct count count = {0};
 	int64_t now = best_now(root);
+	struct buf text, shown;
+	struct jsonw w;
 	char path[512];
-	struct buf text;
 	struct err err;
 
 	for (const struct json *c = controls ? json_first(controls) : NULL; c; c = json_next(c))
 		count_standing(standing_of(c, now), &count);
 	snprintf(path, sizeof(path), "%s/status.json", cli_run_dir(options));
 	buf_init(&text, STATUS_MAX + 1);
-	if (plat_file_read(path, STATUS_MAX, &text, &err) == 0)
-		printf("%s\n", buf_text(&text));
+	buf_init(&shown, 0);
+	if (plat_file_read(path, STATUS_MAX, &text, &err) == 0) {
+		jsonw_init(&w, &shown);
+		jsonw_foreign(&w, NULL, buf_text(&text), text.len);
+		printf("%s\n", buf_text(&shown));
+	}
 	buf_clear(&text);
+	buf_clear(&shown);
 	return conclude(&count);
 }
 

@@ -44,7 +44,7 @@ const struct reason reason_any[] = {
 	{"ok", "This is as the policy asks.", "Nothing to do."},
 	{"off", "The policy leaves this out.", "Nothing to do."},
 	{"cannot-tell", "This machine could not find out: {message}.",
-	 "Put that right, then run 'caretaker check'."},
+	 "Put that right, then run 'sudo caretaker check'."},
 	{"not-supported", "Caretaker cannot see this on this kind of system.",
 	 "Check it by hand, or leave it out of the policy for these machines."},
 	{"excepted", "An exception allows this until {until:date}.",

@@ -1,6 +1,7 @@
 # caretaker, the command that people type.
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import subprocess
 
 import pytest
@@ -66,7 +67,40 @@ def test_status_tells_what_is_wrong_and_what_to_do_only_where_something_is(machi
 
 def test_status_before_the_first_check_says_what_to_do(machine):
     done = caretaker(machine, 'status')
-    assert done.returncode == 2 and "run 'caretaker check' as root" in done.stderr
+    assert done.returncode == 2 and ': sudo caretaker check' in done.stderr
+
+
+def as_nobody(machine, *args):
+    """Without its own --state: as an ordinary user on a machine with Caretaker types it."""
+    if os.geteuid() != 0:
+        pytest.skip('needs root, to be somebody else')
+    for folder in [machine.run_dir, *machine.run_dir.parents]:      # pytest makes it root's alone
+        folder.chmod(folder.stat().st_mode | 0o011)
+    return subprocess.run([machine.build / 'caretaker', '--run', machine.run_dir, *args], user=65534,
+                          capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+                          cwd='/')
+
+
+@pytest.mark.parametrize('args, typed', [(['check'], 'check'), (['enrol', 'CT1-x'], 'enrol CODE'),
+                                         (['generalise'], 'generalise')])
+def test_an_ordinary_user_is_told_what_to_type_as_root(machine, args, typed):
+    machine.run_dir.mkdir()
+    done = as_nobody(machine, *args)
+    assert done.returncode == 2 and done.stdout == ''
+    assert done.stderr == f'caretaker: only root may do that: sudo caretaker {typed}\n'
+
+
+def test_an_ordinary_user_sees_the_status_and_whom_to_show_it(machine):
+    write_status(machine, ('firewall', 'fail', None))
+    done = as_nobody(machine, 'status')
+    assert done.returncode == 1, done.stderr
+    assert 'firewall is wrong.' in done.stdout
+    assert 'To mend it takes an administrator: show them this.' in done.stdout
+    assert 'administrator' not in caretaker(machine, 'status').stdout
+    (machine.run_dir / 'status.json').chmod(0o600)
+    done = as_nobody(machine, 'status')
+    assert done.returncode == 2
+    assert f"only root may read '{machine.run_dir}/status.json': sudo caretaker status" in done.stderr
 
 
 def test_foreign_text_cannot_steer_the_terminal(machine):

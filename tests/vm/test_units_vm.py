@@ -202,7 +202,7 @@ def test_anybody_may_read_the_status_and_it_holds_nothing_personal(school):
 def test_a_user_may_not_check_nor_read_the_key_nor_use_the_uplink(school):
     code, said, error = school.call('runuser -u alice -- caretaker check')
     assert code == 2 and said == ''
-    assert error.strip() == 'caretaker: only root may do that: sudo caretaker ...'
+    assert error.strip() == 'caretaker: only root may do that: sudo caretaker check'
     for path in ('/var/lib/caretaker', '/var/lib/caretaker-collector'):
         _, _, error = school.call(f'runuser -u alice -- ls {path}')
         assert 'Permission denied' in error, (path, error)
