@@ -196,6 +196,7 @@ class MiniCollector:
         self.ack_extra = {}
         self.refuse = None                         # function of payload -> why or None
         self.audit_until = None
+        self.school = 'Oakfield'
         self.posts = 0
         self.server = Server(self.authority.context(), self)
         self.port = self.server.server_address[1]
@@ -274,7 +275,7 @@ class MiniCollector:
         self.request = payload
         answer = {'v': 1, 'device': device.uuid, 'request': sha256_b64(request),
                   'status': 'waiting' if self.waiting else 'active', 'time': self.now(),
-                  'org': self.org, 'keys': self.keys, 'epoch': self.epoch, 'school': 'Oakfield',
+                  'org': self.org, 'keys': self.keys, 'epoch': self.epoch, 'school': self.school,
                   'group': 'staff'}
         if self.policy:
             answer['policy'] = self.policy

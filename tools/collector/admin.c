@@ -17,17 +17,45 @@
 
 #define NAMES_MAX 512
 #define FOUND_MAX 6
+#define SAID_MAX 2048
+
+/* Names that devices and spreadsheets gave stand in it. */
+static void put(FILE *to, const char *before, const char *fmt, va_list ap)
+{
+	char text[SAID_MAX], clean[3 * SAID_MAX];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text_clean(clean, sizeof(clean), text, strlen(text));
+	fprintf(to, "%s%s\n", before, clean);
+}
 
 int admin_complain(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("caretaker-collector: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	put(stderr, "caretaker-collector: ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return EXIT_FAILED;
+}
+
+void admin_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(stdout, "", fmt, ap);
+	va_end(ap);
+}
+
+void admin_put_lines(FILE *to, const struct buf *text)
+{
+	struct buf clean;
+
+	buf_init(&clean, 0);
+	text_clean_lines(&clean, buf_text(text), text->len);
+	fputs(buf_text(&clean), to);
+	buf_clear(&clean);
 }
 
 int admin_fail(const struct admin *admin)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/compiler.h"
@@ -42,6 +43,10 @@ void admin_close(struct admin *admin);
 /* "caretaker-collector: ..." to stderr; EXIT_FAILED. */
 int admin_fail(const struct admin *admin);
 int admin_complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* A line to stdout; like a complaint, without what could steer a terminal. */
+void admin_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Text of many lines, cleaned. */
+void admin_put_lines(FILE *to, const struct buf *text);
 
 /* --- options --- */
 /* A number option: '*out' keeps its default when absent.  -1 after a complaint. */

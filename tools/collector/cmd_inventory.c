@@ -12,27 +12,33 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One device's, as it sent it.  Its signature was checked when it came. */
+/* One device's, as it sent it but for what would steer a terminal.  Its signature was checked when
+ * it came. */
 int inventory_print(struct admin *admin, const struct store_device *device)
 {
 	struct inventory inventory;
-	struct buf text, payload;
+	struct buf text, payload, shown;
+	struct jsonw w;
 	struct jws jws;
 	int ret = EXIT_FAILED;
 
 	buf_init(&text, 0);
 	buf_init(&payload, 0);
+	buf_init(&shown, 0);
 	if (admin->store->desk->inventory_jws(admin->store, device->id, &text, &admin->err) ||
 	    jws_split(JWS_INVENTORY, buf_text(&text), text.len, &jws, &admin->err) ||
 	    jws_payload(&jws, &payload, &admin->err) ||
 	    inventory_decode(buf_text(&payload), payload.len, &inventory, &admin->err)) {
 		admin_fail(admin);
 	} else {
-		printf("%.*s\n", (int)inventory.body_len, inventory.body);
+		jsonw_init(&w, &shown);
+		jsonw_foreign(&w, NULL, inventory.body, inventory.body_len);
+		printf("%s\n", buf_text(&shown));
 		ret = EXIT_DONE;
 	}
 	buf_clear(&text);
 	buf_clear(&payload);
+	buf_clear(&shown);
 	return ret;
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 
 /* --- lint --- */
@@ -31,13 +32,12 @@ static int lint(const char *name, const struct buf *text, bool quiet, struct pol
 
 	buf_init(&lines, 0);
 	ret = policy_lint(name, buf_text(text), text->len, out, &lines, &errors, &warnings);
-	if (lines.len)
-		fputs(buf_text(&lines), stderr);
+	admin_put_lines(stderr, &lines);
 	if (ret)
 		admin_complain("%s: %u error%s, %u warning%s", name, errors, errors == 1 ? "" : "s",
 			       warnings, warnings == 1 ? "" : "s");
 	else if (!quiet)
-		printf("%s: no error, %u warning%s\n", name, warnings, warnings == 1 ? "" : "s");
+		admin_say("%s: no error, %u warning%s", name, warnings, warnings == 1 ? "" : "s");
 	buf_clear(&lines);
 	return ret;
 }
@@ -549,7 +549,11 @@ int cmd_policy_show(const struct options *options)
 		return EXIT_FAILED;
 	buf_init(&text, POLICY_MAX_INI + 1);
 	if (!policy_text_of(&admin, options->operands[0], &text)) {
-		fputs(buf_text(&text), stdout);
+		/* To a file as it was published, to be signed again. */
+		if (isatty(STDOUT_FILENO))
+			admin_put_lines(stdout, &text);
+		else
+			fputs(buf_text(&text), stdout);
 		ret = EXIT_DONE;
 	}
 	buf_clear(&text);
@@ -577,7 +581,7 @@ int cmd_policy_diff(const struct options *options)
 		admin_fail(&admin);
 		goto out;
 	}
-	fputs(buf_text(&out), stdout);
+	admin_put_lines(stdout, &out);
 	printf("%u setting%s differ%s\n", changes, changes == 1 ? "" : "s",
 	       changes == 1 ? "s" : "");
 	ret = EXIT_DONE;

@@ -13,18 +13,26 @@
 #include <string.h>
 #include <strings.h>
 
-/* What a person types becomes a name in lists and on paper: no control characters, not empty. */
-static int take_name(const char *kind, const char *text, char out[STORE_NAME_SIZE])
+/* What a person or a spreadsheet says becomes a name in lists and on paper: no control characters,
+ * not empty. */
+static int take_name(const char *kind, const char *text, char out[STORE_NAME_SIZE], struct err *err)
 {
 	char clean[STORE_NAME_SIZE];
 
 	text_clean(clean, sizeof(clean), text, strlen(text));
 	if (!*text || strcmp(clean, text) != 0)
-		return admin_complain("the %s's name '%.80s' is empty, too long (at most %d bytes) "
-				      "or holds control characters",
-				      kind, clean, STORE_NAME_SIZE - 1);
+		return err_set(err, ERR_INVALID,
+			       "the %s's name '%.80s' is empty, too long (at most %d bytes) or "
+			       "holds control characters",
+			       kind, clean, STORE_NAME_SIZE - 1);
 	snprintf(out, STORE_NAME_SIZE, "%s", text);
 	return 0;
+}
+
+static int name_typed(struct admin *admin, const char *kind, const char *text,
+		      char out[STORE_NAME_SIZE])
+{
+	return take_name(kind, text, out, &admin->err) ? admin_fail(admin) : 0;
 }
 
 /* --- schools --- */
@@ -40,7 +48,7 @@ int cmd_school_add(const struct options *options)
 		return EXIT_FAILED;
 	audit = admin.config.audit_days;
 	not_seen = admin.config.not_seen_days;
-	if (take_name("school", options->operands[0], school.name) ||
+	if (name_typed(&admin, "school", options->operands[0], school.name) ||
 	    admin_number(options, "audit-days", 0, 365, &audit) ||
 	    admin_number(options, "not-seen-days", 1, 365, &not_seen))
 		goto out;
@@ -116,7 +124,7 @@ int cmd_group_add(const struct options *options)
 
 	if (admin_open(&admin, options, ADMIN_WRITE))
 		return EXIT_FAILED;
-	if (take_name("group", options->operands[0], name) ||
+	if (name_typed(&admin, "group", options->operands[0], name) ||
 	    admin_school(&admin, options_get(options, "school"), &school))
 		goto out;
 	if (admin.store->admin->group_add(admin.store, school.id, name, admin.who, &id,
@@ -224,7 +232,7 @@ int cmd_room_add(const struct options *options)
 
 	if (admin_open(&admin, options, ADMIN_WRITE))
 		return EXIT_FAILED;
-	if (take_name("room", options->operands[0], room.name) ||
+	if (name_typed(&admin, "room", options->operands[0], room.name) ||
 	    admin_school(&admin, options_get(options, "school"), &school) ||
 	    take_rules(&admin, options, &room))
 		goto out;
@@ -349,9 +357,10 @@ static int import_row(void *ctx, const struct csv_row *row, struct err *err)
 
 	if (!*serial || !*name)
 		return err_set(err, ERR_INVALID, "serial or room is empty");
-	if (!text_copy(room.name, sizeof(room.name), name) ||
-	    !text_copy(expected.serial, sizeof(expected.serial), serial))
-		return err_set(err, ERR_INVALID, "serial or room is too long");
+	if (take_name("room", name, room.name, err))
+		return -1;
+	if (!text_copy(expected.serial, sizeof(expected.serial), serial))
+		return err_set(err, ERR_INVALID, "serial is too long");
 	if (store->desk->rooms(store, room.school, find_room, &room, err))
 		return -1;
 	if (!room.id) {
