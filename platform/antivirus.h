@@ -25,7 +25,6 @@ struct plat_av_product {
 	enum plat_answer running;   /* answers when asked */
 	enum plat_answer on_access; /* scans what people open */
 	enum plat_answer auto_update; /* fetches signatures by itself */
-	char updater[32];             /* "freshclam"; "" unknown */
 	int64_t signatures_at;        /* when they were built; 0: not known */
 	char signatures[64];          /* their version, as shown to people */
 	int64_t last_scan_at;         /* the last scan that ended; 0: not known */

@@ -34,6 +34,8 @@ struct plat_updates {
 	struct plat_fix *fixes;
 	size_t count;
 	int64_t asked_at;   /* when the package manager was asked; older than now: from the cache */
+	bool outdated;      /* packages or lists changed since then: a fix in them that is new shows
+			     * within the day */
 	int64_t lists_at;   /* how new what the package manager knows is; 0: it has no lists */
 	int64_t archive_at; /* the date in the newest security archive's own Release file; 0: none
 			     */

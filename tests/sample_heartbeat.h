@@ -43,19 +43,14 @@ static inline void sample_fill_controls(void)
 	sample_control(1, CONTROL_ACCOUNTS, VERDICT_PASS, "ok", at - 40 * day, 0,
 		       "{\"people\":3,\"administrators\":1,\"logged_on\":1}");
 	sample_control(2, CONTROL_PASSWORD_POLICY, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"checked_by\":\"pam_pwquality\",\"min_length\":8,\"min_length_wa"
-		       "nted\":8,\"min_classes\":0,\"guesses_max\":10}");
+		       "{\"checked_by\":\"pam_pwquality\",\"min_length\":8,\"min_class"
+		       "es\":0,\"guesses\":5}");
 	sample_control(3, CONTROL_HARDWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"vendor\":\"HP\",\"model\":\"HP ProBook 440 G8 Notebook PC"
-		       "\",\"serial\":\"5CD1234XYZ\",\"form\":\"laptop\",\"firmware"
-		       "\":\"T70 Ver. 01.19.00\",\"cpu\":\"11th Gen Intel(R) Core(TM"
-		       ") i5-1135G7 @ 2.40GHz\",\"cpus\":8,\"memory_mib\":7812,\"dri"
-		       "ves\":[{\"name\":\"KBG40ZNV256G KIOXIA\",\"gb\":256,\"bus\":"
-		       "\"nvme\",\"serial\":\"X0PF700GQKV1\"}],\"battery_percent\":8"
-		       "7,\"battery_cycles\":212,\"usb\":{\"hid\":2,\"hub\":1,\"vide"
-		       "o\":1}}");
+		       "{\"model\":\"HP ProBook 440 G8 Notebook PC\",\"serial\":\"5CD1"
+		       "234XYZ\",\"memory_mib\":7812,\"battery_percent\":87,\"usb\":{\""
+		       "hid\":2,\"hub\":1,\"video\":1}}");
 	sample_control(4, CONTROL_SOFTWARE, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"count\":1042,\"kinds\":{\"dpkg\":1031,\"flatpak\":11}}");
+		       "{\"kinds\":{\"dpkg\":1031,\"flatpak\":11}}");
 	sample_control(5, CONTROL_CONFIGURATION, VERDICT_NOT_APPLICABLE, "nothing-required",
 		       at - 40 * day, 0, "{}");
 	sample_control(6, CONTROL_SERVICES, VERDICT_FAIL, "listening", at - 3 * day - 4242, 0,
@@ -64,25 +59,23 @@ static inline void sample_fill_controls(void)
 		       "{\"dns_servers\":2}");
 	sample_control(8, CONTROL_REMOTE_ACCESS, VERDICT_PASS, "ok", at - 40 * day, 0, "{}");
 	sample_control(9, CONTROL_ANTI_VIRUS, VERDICT_PASS, "ok", at - 40 * day, 0,
-		       "{\"products\":[{\"name\":\"ClamAV\",\"version\":\"1.0.7\",\""
-		       "running\":true,\"on_access\":true,\"updates_itself\":true,\""
-		       "signatures_at\":\"2026-11-22T00:41:49Z\",\"signatures\":\"27"
-		       "834\"}],\"detections\":[],\"product\":\"ClamAV\",\"updater\""
-		       ":\"freshclam\"}");
+		       "{\"products\":[{\"name\":\"ClamAV\",\"version\":\"1.0.7\",\"runnin"
+		       "g\":true,\"on_access\":true,\"updates_itself\":true,\"signatu"
+		       "res_at\":\"2026-11-22T00:41:49Z\",\"signatures\":\"27834\"}],\""
+		       "product\":\"ClamAV\"}");
 	sample_control(10, CONTROL_UPDATES, VERDICT_PASS, "pending", at - 2 * day - 911,
 		       at + 9 * day,
-		       "{\"release\":\"Debian GNU/Linux 12 (bookworm)\",\"ends_by\":"
-		       "\"distro-info, long-term support\",\"ends\":\"2028-06-30T00:"
-		       "00:00Z\",\"manager\":\"apt\",\"asked_at\":\"2026-11-22T05:58"
-		       ":12Z\",\"pending\":[{\"name\":\"libexpat1\",\"installed\":\""
-		       "2.5.0-1+deb12u1\",\"fixed\":\"2.5.0-1+deb12u2\",\"severity\""
-		       ":\"high\",\"since\":\"2026-11-20T06:04:49Z\",\"dated\":\"cha"
-		       "ngelog\",\"due_at\":\"2026-12-01T06:20:00Z\"}],\"pending_cou"
-		       "nt\":1,\"due_at\":\"2026-12-01T06:20:00Z\",\"other_count\":4"
-		       ",\"lists_at\":\"2026-11-22T05:57:50Z\",\"lists_by\":\"Releas"
-		       "e\",\"automatic\":true,\"automatic_by\":\"unattended-upgrade"
-		       "s, started by apt-daily-upgrade.timer\",\"last_success\":\"2"
-		       "026-11-21T06:11:40Z\",\"reboot_pending\":false}");
+		       "{\"release\":\"Debian GNU/Linux 12 (bookworm)\",\"ends\":\"202"
+		       "8-06-30T00:00:00Z\",\"manager\":\"apt\",\"pending\":[{\"name\":\""
+		       "libexpat1\",\"installed\":\"2.5.0-1+deb12u1\",\"fixed\":\"2.5.0"
+		       "-1+deb12u2\",\"severity\":\"high\",\"since\":\"2026-11-20T06:04"
+		       ":49Z\",\"dated\":\"changelog\",\"due_at\":\"2026-12-01T06:20:00"
+		       "Z\"}],\"pending_count\":1,\"due_at\":\"2026-12-01T06:20:00Z\","
+		       "\"other_count\":4,\"lists_at\":\"2026-11-22T05:57:50Z\",\"list"
+		       "s_by\":\"Release\",\"automatic\":true,\"automatic_by\":\"unatte"
+		       "nded-upgrades, started by apt-daily-upgrade.timer\",\"las"
+		       "t_success\":\"2026-11-21T06:11:40Z\",\"reboot_pending\":fals"
+		       "e}");
 	sample_control(11, CONTROL_DISK_ENCRYPTION, VERDICT_PASS, "ok", at - 40 * day, 0,
 		       "{\"volumes\":[{\"name\":\"/\",\"device\":\"dm-1\",\"type\":"
 		       "\"ext4\",\"encryption\":\"luks2\"},{\"name\":\"/boot\",\"dev"

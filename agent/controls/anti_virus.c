@@ -218,8 +218,6 @@ static void write_best(struct jsonw *w, const struct control_input *input,
 			  policy_number(input->policy, POLICY_ANTI_VIRUS_SIGNATURES_MAX_AGE_HOURS) *
 				  HOUR_S);
 	}
-	if (*product->updater)
-		jsonw_string(w, "updater", product->updater);
 	if (is_why(judged, "scan-old"))
 		jsonw_time(w, "last_scan", product->last_scan_at);
 	if (*judged->excluded)
@@ -331,7 +329,6 @@ static unsigned write_detections(const struct control_input *input, struct jsonw
 	struct buf kept;
 
 	buf_init(&kept, sizeof(line) + 256);
-	jsonw_array(w, "detections");
 	while (text && *text) {
 		size_t len = strcspn(text, "\n");
 
@@ -344,11 +341,13 @@ static unsigned write_detections(const struct control_input *input, struct jsonw
 			at = input->now;
 		if (input->now - at > days * DAY_S || is_gone(file))
 			continue;
+		if (!count++)
+			jsonw_array(w, "detections");
 		jsonw_string(w, NULL, signature);
 		buf_addf(&kept, "%" PRId64 "\t%s\t%s\n", at, signature, file);
-		count++;
 	}
-	jsonw_array_end(w);
+	if (count)
+		jsonw_array_end(w);
 	if (!kept.failed && memory_text(input->memory, "anti-virus/found"))
 		memory_set_text(input->memory, "anti-virus/found", buf_text(&kept));
 	buf_clear(&kept);

@@ -64,7 +64,8 @@ static void write_evidence(const struct plat_firewall *firewall,
 		     firewall->ipv6_in_use || firewall->ipv6 != PLAT_FILTER_NONE
 			     ? filtering_word(firewall->ipv6)
 			     : "not in use");
-	if (firewall->by[0])
+	/* ufw's rules are nftables'; nftables' are its own. */
+	if (firewall->by[0] && manager && strcmp(firewall->by, manager->name) != 0)
 		jsonw_string(w, "rules", firewall->by);
 	if (manager) {
 		jsonw_string(w, "product", manager->name);

@@ -177,7 +177,6 @@ static int run(const struct control_input *input, struct jsonw *w, struct contro
 	lists_init(lists);
 	for (size_t i = 0; i < software.count; i++)
 		judge_package(&judging, &software.packages[i]);
-	jsonw_int(w, "count", (int64_t)software.count);
 	jsonw_object(w, "kinds");
 	for (unsigned kind = 0; kind < PLAT_PACKAGE_KINDS; kind++)
 		if (lists->by_kind[kind])

@@ -33,10 +33,11 @@ struct dated {
 struct fixes {
 	const struct control_input *input;
 	unsigned pending, overdue, left_out, other;
-	int64_t first_due;        /* of those inside their time */
-	int64_t archive_before;   /* the archive's date at the run before; 0: none */
-	struct buf overdue_names; /* a JSON array's inside */
-	struct jsonw overdue_w;
+	int64_t first_due;      /* of those inside their time */
+	int64_t archive_before; /* the archive's date at the run before; 0: none */
+	/* JSON arrays, written only when they hold something */
+	struct buf overdue_names, pending_list;
+	struct jsonw overdue_w, pending_w;
 };
 
 /* A fail whose date has passed is what people read as "overdue". */
@@ -111,7 +112,7 @@ static void write_fix(struct jsonw *w, const struct plat_fix *fix, struct dated 
 }
 
 static void judge_fix(struct fixes *fixes, const struct plat_updates *updates,
-		      const struct plat_fix *fix, struct jsonw *w, struct control_result *result)
+		      const struct plat_fix *fix, struct control_result *result)
 {
 	const struct policy *policy = fixes->input->policy;
 	int64_t days = days_for(policy, fix->severity), due;
@@ -119,7 +120,7 @@ static void judge_fix(struct fixes *fixes, const struct plat_updates *updates,
 
 	due = days ? dated.at + days * DAY_S : 0;
 	if (fixes->pending++ < SHOWN_MAX)
-		write_fix(w, fix, dated, due);
+		write_fix(&fixes->pending_w, fix, dated, due);
 	if (!due)
 		return;
 	if (due < fixes->input->now) {
@@ -142,9 +143,11 @@ static void judge_fixes(const struct control_input *input, const struct plat_upd
 
 	fixes.archive_before = memory_number(input->memory, "updates/archive-date", 0);
 	buf_init(&fixes.overdue_names, 8192);
+	buf_init(&fixes.pending_list, 0);
 	jsonw_init(&fixes.overdue_w, &fixes.overdue_names);
 	jsonw_array(&fixes.overdue_w, NULL);
-	jsonw_array(w, "pending");
+	jsonw_init(&fixes.pending_w, &fixes.pending_list);
+	jsonw_array(&fixes.pending_w, NULL);
 	for (size_t i = 0; i < updates->count; i++) {
 		const struct plat_fix *fix = &updates->fixes[i];
 
@@ -153,10 +156,12 @@ static void judge_fixes(const struct control_input *input, const struct plat_upd
 		else if (policy_lists(input->policy, POLICY_UPDATES_LEFT_OUT_PACKAGES, fix->name))
 			fixes.left_out++;
 		else
-			judge_fix(&fixes, updates, fix, w, result);
+			judge_fix(&fixes, updates, fix, result);
 	}
-	jsonw_array_end(w);
+	jsonw_array_end(&fixes.pending_w);
 	jsonw_array_end(&fixes.overdue_w);
+	if (fixes.pending)
+		jsonw_raw(w, "pending", fixes.pending_list.data, fixes.pending_list.len);
 	jsonw_int(w, "pending_count", fixes.pending);
 	if (fixes.overdue) {
 		jsonw_raw(w, "overdue", fixes.overdue_names.data, fixes.overdue_names.len);
@@ -164,12 +169,14 @@ static void judge_fixes(const struct control_input *input, const struct plat_upd
 	}
 	if (fixes.first_due)
 		jsonw_time(w, "due_at", fixes.first_due);
-	jsonw_int(w, "other_count", fixes.other);
+	if (fixes.other)
+		jsonw_int(w, "other_count", fixes.other);
 	if (fixes.left_out)
 		jsonw_int(w, "left_out_count", fixes.left_out);
 	if (updates->archive_at)
 		memory_set_number(input->memory, "updates/archive-date", updates->archive_at);
 	buf_clear(&fixes.overdue_names);
+	buf_clear(&fixes.pending_list);
 }
 
 static void judge_lists(const struct control_input *input, const struct plat_updates *updates,
@@ -253,15 +260,19 @@ static void judge_release(const struct control_input *input, struct plat_release
 			control_say(result, VERDICT_UNKNOWN, "release-unknown");
 		return;
 	}
-	jsonw_string(w, "ends_by", out->end_from);
 	if (out->end_of_life <= input->now) {
 		jsonw_time(w, "ended", out->end_of_life);
+		jsonw_string(w, "ends_by", out->end_from);
 		if (required)
 			say_late(result, out->end_of_life, "end-of-life");
 		return;
 	}
 	jsonw_time(w, "ends", out->end_of_life);
-	if (required && out->end_of_life - input->now <= warn_s)
+	if (out->end_of_life - input->now > warn_s)
+		return;
+	/* Where the date is from matters to whoever has to move the machine by it. */
+	jsonw_string(w, "ends_by", out->end_from);
+	if (required)
 		control_due(result, out->end_of_life, "ends-soon");
 }
 
@@ -301,7 +312,10 @@ static void judge_updates(const struct control_input *input, const struct plat_u
 			  struct control_result *result)
 {
 	jsonw_string(w, "manager", updates->manager);
-	jsonw_time(w, "asked_at", updates->asked_at);
+	/* Else the answer is what the package manager would say now, whenever it was asked: a time
+	 * that tells nothing would be news in a heartbeat each day. */
+	if (updates->outdated)
+		jsonw_time(w, "asked_at", updates->asked_at);
 	judge_fixes(input, updates, w, result);
 	judge_lists(input, updates, release, w, result);
 	judge_automatic(input, updates, w, result);

@@ -21,7 +21,7 @@ struct json;
 struct reason {
 	const char *token;
 	const char *wrong; /* "The virus signatures are {age:duration} old." */
-	const char *todo;  /* "Run freshclam, or see why {updater} does not." */
+	const char *todo;  /* "See why {product} does not update itself." */
 };
 
 bool reason_known(enum control_id control, const char *token);

@@ -77,7 +77,6 @@ bool av_defender(int64_t now, struct plat_av_product *out)
 	if (!fact_program("mdatp", NULL, 0))
 		return false;
 	begin(out, "Microsoft Defender");
-	(void)text_copy(out->updater, sizeof(out->updater), "mdatp");
 	buf_init(&text, 0);
 	if (apt_run(argv, 60, &text, &err) == 0) {
 		out->running = PLAT_YES;
@@ -107,7 +106,6 @@ bool av_sophos(struct plat_av_product *out)
 	if (!fact_is_dir(SOPHOS "/plugins/av"))
 		return false;
 	begin(out, "Sophos Protection for Linux");
-	(void)text_copy(out->updater, sizeof(out->updater), "Sophos Central");
 	(void)fact_setting(SOPHOS "/plugins/av/VERSION.ini", NULL, "PRODUCT_VERSION", out->version,
 			   sizeof(out->version));
 	/* Its scanner and its on-access process; it is managed by Sophos Central and has no command

@@ -13,7 +13,6 @@ static struct plat_av_product clam(void)
 					.running = PLAT_YES,
 					.on_access = PLAT_YES,
 					.auto_update = PLAT_YES,
-					.updater = "freshclam",
 					.signatures_at = NOW - 5 * HOUR,
 					.signatures = "27100"};
 }

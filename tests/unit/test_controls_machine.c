@@ -254,6 +254,26 @@ static void firewalls_are_judged_by_their_rules(void **state)
 	}
 }
 
+/* ufw keeps rules that are nftables'; where the two are one name it is told once. */
+static void whose_rules_are_in_force_is_told_when_they_are_not_the_products_own(void **state)
+{
+	struct plat_firewall *facts = &fake_machine.firewall.facts;
+
+	(void)state;
+	fake_machine.firewall.err.code = ERR_NONE;
+	facts->ipv4 = facts->ipv6 = PLAT_FILTER_CLOSED;
+	facts->manager_count = 1;
+	facts->managers[0].enabled = true;
+	(void)strcpy(facts->by, "nftables");
+	(void)strcpy(facts->managers[0].name, "ufw");
+	check(CONTROL_FIREWALL, "");
+	assert_evidence("\"rules\":\"nftables\",\"product\":\"ufw\"");
+	(void)strcpy(facts->managers[0].name, "nftables");
+	check(CONTROL_FIREWALL, "");
+	assert_evidence("\"product\":\"nftables\"");
+	assert_no_evidence("rules");
+}
+
 static void a_containers_firewall_is_its_hosts(void **state)
 {
 	(void)state;
@@ -916,6 +936,7 @@ int main(void)
 		TEST(desktops_may_be_left_out_of_encryption),
 		TEST(what_cannot_be_asked_is_unknown),
 		TEST(firewalls_are_judged_by_their_rules),
+		TEST(whose_rules_are_in_force_is_told_when_they_are_not_the_products_own),
 		TEST(a_containers_firewall_is_its_hosts),
 		TEST(accounts_are_judged_by_the_policy),
 		TEST(pupils_are_not_named_where_staff_are),

@@ -289,7 +289,7 @@ static void names_what_is_wrong(void **state)
 	static const struct {
 		const char *from, *to, *want;
 	} cases[] = {
-		{"{\"v\":1", "[{\"v\":1", "byte 4627: expected ',' or ']'"},
+		{"{\"v\":1", "[{\"v\":1", "byte 4238: expected ',' or ']'"},
 		{"\"v\":1", "\"v\":2", "version 2 of this message is newer than this program"},
 		{"\"v\":1,", "",
 		 "member 'v': missing; expected an integer from 1 to 9007199254740991"},

@@ -60,6 +60,21 @@ static void passes_a_machine_that_is_current(void **state)
 	assert_int_equal(said.due_at, 0);
 }
 
+static void when_it_was_asked_is_told_only_while_the_answer_is_outdated(void **state)
+{
+	(void)state;
+	good_machine();
+	fake_software.updates.facts.asked_at = NOW - 7 * HOUR;
+	assert_said(at(NOW), VERDICT_PASS, "current");
+	assert_null(strstr(said.text, "asked_at"));
+	assert_null(strstr(said.text, "\"pending\""));
+	assert_null(strstr(said.text, "other_count"));
+	assert_null(strstr(said.text, "ends_by")); /* years from now */
+	fake_software.updates.facts.outdated = true;
+	assert_said(at(NOW), VERDICT_PASS, "current");
+	assert_non_null(strstr(said.text, "\"asked_at\":\"2026-11-21T23:40:00Z\""));
+}
+
 static void a_fix_is_due_14_days_after_its_release(void **state)
 {
 	(void)state;
@@ -210,6 +225,7 @@ static void the_release_must_be_looked_after(void **state)
 	good_machine();
 	fake_software.release.facts.end_of_life = NOW + 30 * DAY;
 	assert_said(at(NOW), VERDICT_PASS, "ends-soon");
+	assert_non_null(strstr(said.text, "\"ends_by\":\"distro-info\""));
 	assert_int_equal(said.due_at, NOW + 30 * DAY);
 	fake_software.release.facts.end_of_life = NOW;
 	assert_said(at(NOW), VERDICT_FAIL, "end-of-life");
@@ -324,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_a_machine_that_is_current),
+		cmocka_unit_test(when_it_was_asked_is_told_only_while_the_answer_is_outdated),
 		cmocka_unit_test(a_fix_is_due_14_days_after_its_release),
 		cmocka_unit_test(an_undated_fix_counts_from_when_it_was_first_seen_here),
 		cmocka_unit_test(a_first_look_by_a_wrong_clock_counts_from_when_it_is_right),
