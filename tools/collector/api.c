@@ -4,7 +4,7 @@
  * Who asks shows a bearer token, of which the store keeps the hash.  Roles: a viewer gets counts,
  * no device; the others here see devices.  A token for one school sees that school alone.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tools/collector/api.h"
+#include "tools/collector/api_query.h"
 
 #include "agent/base/err.h"
 #include "agent/base/jsonw.h"
@@ -31,92 +31,6 @@ static void fail(struct api_answer *answer, const struct err *err)
 	api_problem(answer, 503, "store", "The store cannot be read",
 		    err->code == ERR_FULL ? "The disk is full: make room."
 					  : "See the collector's log; try again later.");
-}
-
-/* --- the query --- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes at most 'out_size' - 1 bytes of a component; false when malformed, too long or not UTF-8.
- */
-static bool decode(const char *text, size_t len, char *out, size_t out_size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		int c = (unsigned char)text[i];
-		if (c == '+')
-			c = ' ';
-		if (c == '%') {
-			int high = len - i > 2 ? hex_digit(text[i + 1]) : -1;
-			int low = len - i > 2 ? hex_digit(text[i + 2]) : -1;
-			if (high < 0 || low < 0 || (high == 0 && low == 0))
-				return false;
-			c = high * 16 + low;
-			i += 2;
-		}
-		if (n + 1 >= out_size)
-			return false;
-		out[n++] = (char)c;
-	}
-	out[n] = '\0';
-	return text_utf8_valid(out, n);
-}
-
-enum found { ABSENT, FOUND, MALFORMED };
-
-static enum found query_get(const char *query, const char *name, char *out, size_t out_size)
-{
-	size_t name_len = strlen(name);
-
-	while (*query) {
-		size_t len = strcspn(query, "&");
-		if (len > name_len && !strncmp(query, name, name_len) && query[name_len] == '=')
-			return decode(query + name_len + 1, len - name_len - 1, out, out_size)
-				       ? FOUND
-				       : MALFORMED;
-		query += len + (query[len] == '&');
-	}
-	return ABSENT;
-}
-
-/* A misspelt filter would otherwise show everything, looking like an answer. */
-static bool query_known(const char *query, const char *const names[], struct api_answer *answer)
-{
-	char name[64], detail[160];
-
-	while (*query) {
-		size_t len = strcspn(query, "&"), at = 0;
-		size_t eq = strcspn(query, "=&");
-		snprintf(name, sizeof(name), "%.*s", (int)eq, query);
-		while (names[at] && strcmp(names[at], name) != 0)
-			at++;
-		if (len && !names[at]) {
-			const char *near = text_nearest(name, names);
-			snprintf(detail, sizeof(detail), "There is no parameter '%.40s'%s%s%s.",
-				 name, near ? "; did you mean '" : "", near ? near : "",
-				 near ? "'?" : "");
-			api_problem(answer, 400, "parameter", "Unknown parameter", detail);
-			return false;
-		}
-		query += len + (query[len] == '&');
-	}
-	return true;
-}
-
-static bool bad_parameter(struct api_answer *answer, const char *name, const char *expected)
-{
-	char detail[200];
-
-	snprintf(detail, sizeof(detail), "Parameter '%s': expected %s.", name, expected);
-	api_problem(answer, 400, "parameter", "Bad parameter", detail);
-	return false;
 }
 
 /* --- who asks --- */
@@ -181,14 +95,14 @@ static bool scope(const struct api_request *request, struct api_answer *answer,
 		  const struct store_token *token, struct store_school *out, bool *out_any)
 {
 	char name[STORE_NAME_SIZE];
-	enum found given = query_get(request->query, "school", name, sizeof(name));
+	enum api_found given = api_query_get(request->query, "school", name, sizeof(name));
 	struct find_school find = {
-		.name = given == FOUND ? name : NULL, .id = token->school, .out = out};
+		.name = given == API_FOUND ? name : NULL, .id = token->school, .out = out};
 	struct err err;
 
-	if (given == MALFORMED)
-		return bad_parameter(answer, "school", "a school's name");
-	*out_any = given == ABSENT && !token->school;
+	if (given == API_MALFORMED)
+		return api_query_bad(answer, "school", "a school's name");
+	*out_any = given == API_ABSENT && !token->school;
 	if (*out_any)
 		return true;
 	if (request->store->desk->schools(request->store, match_school, &find, &err)) {
@@ -212,17 +126,17 @@ static void get_rollup(const struct api_request *request, struct api_answer *ans
 	struct store_token token;
 	struct rollup rollup;
 	char word[16];
-	enum found given;
+	enum api_found given;
 	struct err err;
 	bool any, sentences;
 
 	if (!authorised(request, answer, false, &token) ||
-	    !query_known(request->query, names, answer) ||
+	    !api_query_known(request->query, names, answer) ||
 	    !scope(request, answer, &token, &school, &any))
 		return;
-	given = query_get(request->query, "by", word, sizeof(word));
-	if (given == MALFORMED || (given == FOUND && rollup_by_parse(word, &by))) {
-		bad_parameter(answer, "by", "school, room, group or control");
+	given = api_query_get(request->query, "by", word, sizeof(word));
+	if (given == API_MALFORMED || (given == API_FOUND && rollup_by_parse(word, &by))) {
+		api_query_bad(answer, "by", "school, room, group or control");
 		return;
 	}
 	if (rollup_read(request->store, by, any ? NULL : &school, request->now, &rollup, &err)) {
@@ -265,18 +179,6 @@ static int page_device(void *ctx, const struct store_device *device, struct err 
 	return 0;
 }
 
-static bool take_word(const struct api_request *request, struct api_answer *answer,
-		      const char *name, int (*parse)(const char *, int *), const char *expected,
-		      int *out)
-{
-	char word[40];
-	enum found given = query_get(request->query, name, word, sizeof(word));
-
-	if (given == ABSENT || (given == FOUND && !parse(word, out)))
-		return true;
-	return bad_parameter(answer, name, expected);
-}
-
 static int control_word(const char *word, int *out)
 {
 	enum control_id id;
@@ -287,42 +189,29 @@ static int control_word(const char *word, int *out)
 	return 0;
 }
 
-static bool take_number(const struct api_request *request, struct api_answer *answer,
-			const char *name, int64_t min, int64_t max, int64_t *out)
-{
-	char word[24], expected[80];
-	enum found given = query_get(request->query, name, word, sizeof(word));
-
-	if (given == ABSENT || (given == FOUND && !text_int(word, min, max, out)))
-		return true;
-	snprintf(expected, sizeof(expected), "a number from %lld to %lld", (long long)min,
-		 (long long)max);
-	return bad_parameter(answer, name, expected);
-}
-
 #define STANDING_WORDS "ok, to_fix, due_by, overdue, cannot_tell, allowed_until or not_applicable"
 
 static bool take_filter(const struct api_request *request, struct api_answer *answer,
 			struct store_device_filter *filter, char word[STORE_NAME_SIZE])
 {
 	int64_t limit = PAGE_DEFAULT;
-	enum found given = query_get(request->query, "match", word, STORE_NAME_SIZE);
+	enum api_found given = api_query_get(request->query, "match", word, STORE_NAME_SIZE);
 	int standing = -1;
 
-	if (given == MALFORMED)
-		return bad_parameter(answer, "match", "a name, serial number or part of a UUID");
-	filter->word = given == FOUND ? word : NULL;
-	if (!take_word(request, answer, "status", report_status_parse,
-		       "waiting, active, revoked or retired", &filter->status) ||
-	    !take_word(request, answer, "presence", report_presence_parse,
-		       "seen, not_seen, never_seen, waiting, revoked or retired",
-		       &filter->presence) ||
-	    !take_word(request, answer, "standing", report_standing_parse, STANDING_WORDS,
-		       &standing) ||
-	    !take_word(request, answer, "control", control_word, "a control's name",
-		       &filter->control) ||
-	    !take_number(request, answer, "limit", 1, PAGE_MAX, &limit) ||
-	    !take_number(request, answer, "after", 0, INT64_C(1) << 52, &filter->after))
+	if (given == API_MALFORMED)
+		return api_query_bad(answer, "match", "a name, serial number or part of a UUID");
+	filter->word = given == API_FOUND ? word : NULL;
+	if (!api_query_word(request, answer, "status", report_status_parse,
+			    "waiting, active, revoked or retired", &filter->status) ||
+	    !api_query_word(request, answer, "presence", report_presence_parse,
+			    "seen, not_seen, never_seen, waiting, revoked or retired",
+			    &filter->presence) ||
+	    !api_query_word(request, answer, "standing", report_standing_parse, STANDING_WORDS,
+			    &standing) ||
+	    !api_query_word(request, answer, "control", control_word, "a control's name",
+			    &filter->control) ||
+	    !api_query_number(request, answer, "limit", 1, PAGE_MAX, &limit) ||
+	    !api_query_number(request, answer, "after", 0, INT64_C(1) << 52, &filter->after))
 		return false;
 	/* With a control it is that control's standing, else the device's worst. */
 	if (filter->control >= 0)
@@ -364,23 +253,24 @@ static bool take_place(const struct api_request *request, struct api_answer *ans
 {
 	char room[STORE_NAME_SIZE], group[STORE_NAME_SIZE];
 	struct find_place in_room = {room, 0}, in_group = {group, 0};
-	enum found has_room = query_get(request->query, "room", room, sizeof(room));
-	enum found has_group = query_get(request->query, "group", group, sizeof(group));
+	enum api_found has_room = api_query_get(request->query, "room", room, sizeof(room));
+	enum api_found has_group = api_query_get(request->query, "group", group, sizeof(group));
 	struct err err;
 
-	if ((has_room != ABSENT || has_group != ABSENT) && !filter->school)
-		return bad_parameter(answer, "school", "the school that the room or group is in");
-	if ((has_room == FOUND && request->store->desk->rooms(request->store, filter->school,
-							      match_room, &in_room, &err)) ||
-	    (has_group == FOUND && request->store->desk->groups(request->store, filter->school,
-								match_group, &in_group, &err))) {
+	if ((has_room != API_ABSENT || has_group != API_ABSENT) && !filter->school)
+		return api_query_bad(answer, "school", "the school that the room or group is in");
+	if ((has_room == API_FOUND && request->store->desk->rooms(request->store, filter->school,
+								  match_room, &in_room, &err)) ||
+	    (has_group == API_FOUND &&
+	     request->store->desk->groups(request->store, filter->school, match_group, &in_group,
+					  &err))) {
 		fail(answer, &err);
 		return false;
 	}
-	if (has_room != ABSENT && !in_room.id)
-		return bad_parameter(answer, "room", "the name of a room of this school");
-	if (has_group != ABSENT && !in_group.id)
-		return bad_parameter(answer, "group", "the name of a group of this school");
+	if (has_room != API_ABSENT && !in_room.id)
+		return api_query_bad(answer, "room", "the name of a room of this school");
+	if (has_group != API_ABSENT && !in_group.id)
+		return api_query_bad(answer, "group", "the name of a group of this school");
 	filter->room = in_room.id;
 	filter->group = in_group.id;
 	return true;
@@ -401,7 +291,7 @@ static void get_devices(const struct api_request *request, struct api_answer *an
 
 	store_device_filter_init(&filter);
 	if (!authorised(request, answer, true, &token) ||
-	    !query_known(request->query, names, answer) ||
+	    !api_query_known(request->query, names, answer) ||
 	    !scope(request, answer, &token, &school, &any))
 		return;
 	filter.school = any ? 0 : school.id;
@@ -453,7 +343,7 @@ static void get_device(const struct api_request *request, struct api_answer *ans
 	struct err err;
 
 	if (!authorised(request, answer, true, &token) ||
-	    !query_known(request->query, none, answer))
+	    !api_query_known(request->query, none, answer))
 		return;
 	store_device_filter_init(&filter);
 	filter.school = token.school;
