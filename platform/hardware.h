@@ -63,6 +63,15 @@ struct plat_hardware {
 int plat_hardware(struct plat_hardware *out, struct err *err);
 void plat_hardware_clear(struct plat_hardware *hardware);
 
+/* A link by which this machine may reach a network: real ones only, no bridge, tunnel or loopback. */
+struct plat_way_out {
+	char name[20]; /* "eth0" */
+	char port[24]; /* of the USB device that it is, "1-3.2"; "" when it is none */
+	bool up;
+};
+/* At most 'max'; '*out_count' says how many were written. */
+int plat_ways_out(struct plat_way_out *out, size_t max, size_t *out_count, struct err *err);
+
 /* True when the machine was started with exactly this word ("caretaker.usb=off"). */
 int plat_boot_word(const char *word, bool *out, struct err *err);
 

@@ -15,6 +15,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/check/keystore.h"
+#include "agent/gate/rules.h"
 #include "agent/proto/jws.h"
 #include "platform/os.h"
 
@@ -109,6 +110,7 @@ static int forget_files(struct places *places, struct err *err)
 		TRUST_EXCEPTIONS,
 		TRUST_POLICY,
 		TRUST_KEYS,
+		GATE_RULES_FILE,
 		"device.key.damaged",
 		"device.key.next.damaged",
 		IDENTITY_FILE ".damaged",

@@ -15,6 +15,7 @@
 #include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/check/agent.h"
+#include "agent/check/gate_rules.h"
 #include "agent/check/keystore.h"
 #include "agent/check/read.h"
 #include "agent/check/ship.h"
@@ -213,7 +214,10 @@ static int forget_documents(struct agent *agent, struct err *err)
 static int accept_answer(struct agent *agent, const struct attempt *attempt,
 			 const struct enrol_answer *answer, struct keys **keys, struct err *err)
 {
-	const struct trust_news news = {.policy = answer->policy, .exceptions = answer->exceptions};
+	const struct trust_news news = {.policy = answer->policy,
+					.exceptions = answer->exceptions,
+					.judge = gate_rules_judge,
+					.judge_ctx = agent};
 	bool changed, same = same_enrolment(agent, answer);
 	struct identity identity;
 

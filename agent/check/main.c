@@ -9,6 +9,7 @@
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
 #include "agent/check/enrol.h"
+#include "agent/check/gate_rules.h"
 #include "agent/check/inventory_file.h"
 #include "agent/check/keystore.h"
 #include "agent/check/run.h"
@@ -80,7 +81,7 @@ static int go_on_enrolling(struct agent *agent, bool now, struct err *err)
 static int ship_all(struct agent *agent, const struct ship_request *request,
 		    struct ship_outcome *outcome, struct err *err)
 {
-	if (ship(agent, request, outcome, err) < 0)
+	if (ship(agent, request, outcome, err) < 0 || gate_rules_refresh(agent, err) < 0)
 		return -1;
 	if (outcome->delivered)
 		inventory_file_follow(agent, outcome->need_inventory);
@@ -96,7 +97,8 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 	};
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		if (run_controls(agent, err) < 0)
+		/* The gate first: controls take minutes on a slow machine. */
+		if (gate_rules_refresh(agent, err) < 0 || run_controls(agent, err) < 0)
 			return -1;
 		if (options_has(options, "no-ship") || !agent_enrolled(agent))
 			return 0;
@@ -180,7 +182,8 @@ static int enrol_command(const struct options *options)
 
 	if (start(options, &agent, &err) < 0)
 		return fail(&err);
-	if (enrol(&agent, options->operands[0], &result, &err) < 0)
+	if (enrol(&agent, options->operands[0], &result, &err) < 0 ||
+	    gate_rules_refresh(&agent, &err) < 0)
 		return finish(&agent, &outcome, -1, &err);
 	code = tell_enrolled(&agent, result);
 	if (finish(&agent, &outcome, 0, &err) != EXIT_SUCCESS)

@@ -44,7 +44,20 @@ static int64_t item_end(const struct policy *policy, const struct exception_item
 	return item->seen && bound < until ? bound : until;
 }
 
-static void note_exceptions(struct agent *agent)
+int64_t run_exception_end(const struct policy *policy, const struct exceptions *exceptions,
+			  unsigned i, int64_t now)
+{
+	const struct exception_item *item = &exceptions->items[i];
+	enum control_id control;
+	int64_t latest;
+
+	if (control_parse(item->control, &control) < 0)
+		return 0;
+	latest = latest_end(policy, exceptions, control, now);
+	return latest ? item_end(policy, item, latest) : 0;
+}
+
+void run_note_exceptions(struct agent *agent)
 {
 	struct exceptions *exceptions = agent->trust.exceptions;
 
@@ -88,9 +101,10 @@ unsigned run_allowances(const struct policy *policy, const struct exceptions *ex
 	return count;
 }
 
-static enum mode effective_mode(const struct agent *agent, enum control_id id)
+enum mode run_effective_mode(const struct agent *agent, const struct policy *policy,
+			     enum control_id id)
 {
-	enum mode mode = policy_mode(agent->trust.policy, id);
+	enum mode mode = policy_mode(policy, id);
 
 	/* A newly enrolled school first sees what would have been refused. */
 	if (mode == MODE_ENFORCE && agent->now < agent->identity.audit_until)
@@ -173,7 +187,7 @@ static int run_one(struct agent *agent, const struct control *control,
 {
 	struct control_allowance allowances[EXCEPTIONS_MAX];
 	struct control_input input = *common;
-	enum mode mode = effective_mode(agent, control->id);
+	enum mode mode = run_effective_mode(agent, agent->trust.policy, control->id);
 	struct control_result result;
 	int ret;
 
@@ -211,7 +225,7 @@ int run_controls(struct agent *agent, struct err *err)
 	char cache[PLACES_PATH];
 	int ret = -1;
 
-	note_exceptions(agent);
+	run_note_exceptions(agent);
 	places_path(agent->places.state, "cache", cache);
 	input.cache_dir = cache;
 	if (memory_file_load(&agent->places, agent->pending.memory, agent->now, &input.memory,

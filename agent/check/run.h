@@ -24,5 +24,14 @@ int64_t run_excepted_until(const struct policy *policy, const struct exceptions 
 unsigned run_allowances(const struct policy *policy, const struct exceptions *exceptions,
 			enum control_id control, int64_t now,
 			struct control_allowance out[EXCEPTIONS_MAX]);
+/* When item 'i' ends, as far as the policy lets it last; that may be past.  0: the policy honours
+ * no exception to that control, or not this list. */
+int64_t run_exception_end(const struct policy *policy, const struct exceptions *exceptions,
+			  unsigned i, int64_t now);
+/* Notes when each exception was first seen: how long the policy lets it last begins there. */
+void run_note_exceptions(struct agent *agent);
+/* As the policy says, but audit instead of enforce while a newly enrolled school looks on. */
+enum mode run_effective_mode(const struct agent *agent, const struct policy *policy,
+			     enum control_id id);
 
 #endif

@@ -13,6 +13,7 @@
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
 #include "agent/check/beat.h"
+#include "agent/check/gate_rules.h"
 #include "agent/check/keystore.h"
 #include "agent/check/ring.h"
 #include "agent/check/uplink_call.h"
@@ -264,6 +265,8 @@ static int acknowledged(struct agent *agent, const struct ack *ack, const struct
 		.keys_serial = ack->keys_serial,
 		.policy_serial = ack->policy_serial,
 		.exceptions_serial = ack->exceptions_serial,
+		.judge = gate_rules_judge,
+		.judge_ctx = agent,
 	};
 	bool changed = false, restored;
 

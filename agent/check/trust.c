@@ -111,8 +111,9 @@ static int signer_of(enum jws_typ typ, const char *text, char out[CRYPTO_KID_LEN
 
 /* 1: in force now.  0: it is the one in force already.  -1: refused, or could not be kept. */
 static int apply_policy(struct trust *trust, struct places *places, struct state *state,
-			const char *jws, int64_t *out_serial, struct err *err)
+			const struct trust_news *news, int64_t *out_serial, struct err *err)
 {
+	const char *jws = news->policy;
 	struct policy_document *document = NULL;
 	struct policy *policy = NULL;
 	char kid[CRYPTO_KID_LEN + 1], sha256[HASH_TEXT];
@@ -135,7 +136,8 @@ static int apply_policy(struct trust *trust, struct places *places, struct state
 		err_set(err, ERR_INVALID,
 			"its serial is %lld, but %lld was seen: an older policy does not come back",
 			(long long)document->serial, (long long)seen);
-	else if (write_two(places, TRUST_POLICY, jws, err) == 0) {
+	else if ((!news->judge || news->judge(news->judge_ctx, policy, err) == 0) &&
+		 write_two(places, TRUST_POLICY, jws, err) == 0) {
 		state_note_policy(state, kid, document->serial);
 		use_policy(trust, document, policy);
 		return 1;
@@ -254,7 +256,7 @@ int trust_apply(struct trust *trust, struct places *places, struct state *state,
 	}
 	if (news->policy) {
 		serial = news->policy_serial;
-		result = apply_policy(trust, places, state, news->policy, &serial, err);
+		result = apply_policy(trust, places, state, news, &serial, err);
 		if (judge(result, state, "policy", serial, out_changed, err) < 0)
 			return -1;
 	}

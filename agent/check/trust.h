@@ -39,6 +39,9 @@ void trust_clear(struct trust *trust);
 struct trust_news {
 	const char *keys, *policy, *exceptions;
 	int64_t keys_serial, policy_serial, exceptions_serial;
+	/* Has the last word on a policy that is otherwise good: -1 refuses it.  NULL: none. */
+	int (*judge)(void *ctx, const struct policy *policy, struct err *err);
+	void *judge_ctx;
 };
 
 /* Takes it in the order keys, policy, exceptions.

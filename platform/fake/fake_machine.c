@@ -206,6 +206,15 @@ void plat_hardware_clear(struct plat_hardware *hardware)
 	memset(hardware, 0, sizeof(*hardware));
 }
 
+int plat_ways_out(struct plat_way_out *out, size_t max, size_t *out_count, struct err *err)
+{
+	(void)err;
+	*out_count = fake_machine.way_out_count < max ? fake_machine.way_out_count : max;
+	if (*out_count)
+		memcpy(out, fake_machine.ways_out, *out_count * sizeof(*out));
+	return 0;
+}
+
 enum plat_machine plat_machine(char *name, size_t name_size)
 {
 	(void)snprintf(name, name_size, "%s",

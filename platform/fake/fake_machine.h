@@ -64,6 +64,8 @@ struct fake_machine {
 	const char *const *programs;           /* running ones; ends with NULL; may be NULL */
 	const char *const *installed_programs; /* the same */
 	struct plat_place_on_net place_on_net;
+	const struct plat_way_out *ways_out;
+	size_t way_out_count;
 	const char *const *boot_words; /* ends with NULL; may be NULL */
 };
 extern struct fake_machine fake_machine; /* the one machine a test stands in */

@@ -1,0 +1,393 @@
+/* See gate_rules.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/check/gate_rules.h"
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/check/agent.h"
+#include "agent/check/run.h"
+#include "agent/gate/hold.h"
+#include "agent/gate/rules.h"
+#include "agent/policy/hardware_table.h"
+#include "agent/policy/policy.h"
+#include "platform/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX (EXCEPTIONS_MAX * sizeof(((struct exception_item *)0)->what))
+/* The clock's line is not written anew for what the old one tells as well. */
+#define CLOCK_OFF_S 60
+
+struct compile {
+	struct agent *agent;
+	const struct policy *policy;
+	struct gate_rules rules;
+	struct gate_rule *items;
+	struct hardware_table tables[HARDWARE_TABLE_COUNT];
+	char *words; /* first words of exceptions: the rest of 'what' says what they open */
+	size_t words_len;
+	bool full;
+};
+
+/* --- the tables ------------------------------------------------------------------------------ */
+
+/* A school's own table stands in for the one built in; one that cannot be read does not. */
+static int load_table(struct compile *c, enum hardware_table_id id, struct err *err)
+{
+	const char *file = hardware_table_file(id);
+	char name[64], path[PLACES_PATH];
+	struct buf text;
+	struct err own;
+	int ret = -1;
+
+	snprintf(name, sizeof(name), "hardware/%s", file);
+	places_path(c->agent->places.conf, name, path);
+	buf_init(&text, 64 * 1024 + 1);
+	if (plat_file_read(path, 64 * 1024, &text, &own) == 0)
+		ret = hardware_table_parse(id, path, buf_text(&text), text.len, &c->tables[id],
+					   &own);
+	buf_clear(&text);
+	if (ret == 0)
+		return 0;
+	if (own.code != ERR_NOTFOUND) {
+		log_error("the table built in is used: %s", own.msg);
+		agent_event(c->agent, "hardware-table-refused", "why", own.msg);
+	}
+	return hardware_table_builtin(id, &c->tables[id], err);
+}
+
+static int load_tables(struct compile *c, struct err *err)
+{
+	for (int i = 0; i < HARDWARE_TABLE_COUNT; i++)
+		if (load_table(c, (enum hardware_table_id)i, err))
+			return -1;
+	return 0;
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static void add(struct compile *c, const struct gate_rule *rule)
+{
+	struct gate_rule *to;
+
+	if (c->rules.rule_count == GATE_RULES_COUNT_MAX) {
+		c->full = true;
+		return;
+	}
+	to = &c->items[c->rules.rule_count++];
+	*to = *rule;
+	if (!to->name)
+		to->name = "";
+	if (!to->exception)
+		to->exception = "";
+}
+
+static void add_list(struct compile *c, enum policy_key key, enum gate_rule_kind kind,
+		     enum gate_open open)
+{
+	for (size_t i = 0; i < policy_count(c->policy, key); i++)
+		add(c, &(struct gate_rule){.kind = kind,
+					   .what = policy_item(c->policy, key, i),
+					   .open = open,
+					   .line = policy_line(c->policy, key)});
+}
+
+static void add_tables(struct compile *c)
+{
+	const struct hardware_table *table = &c->tables[HARDWARE_CLASSROOM];
+	enum policy_key key = POLICY_REMOVABLE_STORAGE_CLASSROOM;
+
+	for (size_t i = 0; i < table->count; i++)
+		if (policy_lists(c->policy, key, table->rows[i].word))
+			add(c, &(struct gate_rule){.kind = GATE_RULE_CLASS_SET,
+						   .what = table->rows[i].model,
+						   .name = table->rows[i].word,
+						   .max_bytes = table->rows[i].max_bytes,
+						   .line = policy_line(c->policy, key)});
+	table = &c->tables[HARDWARE_ENCRYPTED];
+	for (size_t i = 0; i < table->count; i++)
+		add(c, &(struct gate_rule){.kind = GATE_RULE_HARDWARE_ENCRYPTED,
+					   .what = table->rows[i].model});
+	table = &c->tables[HARDWARE_ASSISTIVE];
+	for (size_t i = 0; i < table->count; i++)
+		add(c, &(struct gate_rule){.kind = GATE_RULE_ASSIST, .what = table->rows[i].model});
+}
+
+/* What the policy itself approves for good.  Where media must be encrypted, a stick that is
+ * approved must be, too: an exception is for what the conditions refuse. */
+static void add_approvals(struct compile *c)
+{
+	enum gate_open open = c->rules.encrypted ? GATE_OPEN_ENCRYPTED : GATE_OPEN_ANY;
+	enum policy_key by = POLICY_REMOVABLE_STORAGE_APPROVED_BY;
+
+	if (policy_lists(c->policy, by, "stick"))
+		add_list(c, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS, GATE_RULE_STICK, open);
+	if (policy_lists(c->policy, by, "person"))
+		add_list(c, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE, GATE_RULE_PERSON, open);
+}
+
+static void add_hardware(struct compile *c)
+{
+	enum policy_key classes = POLICY_HARDWARE_REFUSED_CLASSES;
+
+	for (size_t i = 0; i < policy_count(c->policy, classes); i++)
+		if (gate_class_known(policy_item(c->policy, classes, i)))
+			add(c, &(struct gate_rule){.kind = GATE_RULE_REFUSE_CLASS,
+						   .what = policy_item(c->policy, classes, i),
+						   .line = policy_line(c->policy, classes)});
+	add_list(c, POLICY_HARDWARE_REFUSED_DEVICES, GATE_RULE_REFUSE_MODEL, GATE_OPEN_ANY);
+	add_list(c, POLICY_HARDWARE_APPROVED_DEVICES, GATE_RULE_PASS_MODEL, GATE_OPEN_ANY);
+	add_list(c, POLICY_HARDWARE_REAR_PORTS, GATE_RULE_REAR_PORT, GATE_OPEN_ANY);
+	add_list(c, POLICY_REMOVABLE_STORAGE_FRONT_PORTS, GATE_RULE_FRONT_PORT, GATE_OPEN_ANY);
+	add_list(c, POLICY_REMOVABLE_STORAGE_HARDWARE_ENCRYPTED, GATE_RULE_HARDWARE_ENCRYPTED,
+		 GATE_OPEN_ANY);
+}
+
+/* --- exceptions ------------------------------------------------------------------------------ */
+
+/* "WHAT [OPENS]": the first word is copied, the second is what it opens at most.  What it opens is
+ * never more than the policy's [exceptions] storage; NULL: neither. */
+static const char *split_what(struct compile *c, const char *what, enum gate_open *out)
+{
+	static const char opens[] = "encrypted,read-only,any";
+	enum gate_open most = (enum gate_open)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
+	size_t len = strcspn(what, " ");
+	char *word = c->words + c->words_len;
+
+	*out = most;
+	if (what[len]) {
+		const char *second = what + len + 1, *at = opens;
+		unsigned i = 0;
+
+		for (; i < 3; i++, at += strcspn(at, ",") + 1)
+			if (strncmp(at, second, strcspn(at, ",")) == 0 &&
+			    strlen(second) == strcspn(at, ","))
+				break;
+		if (i == 3)
+			return NULL;
+		if ((enum gate_open)i < most)
+			*out = (enum gate_open)i;
+	}
+	memcpy(word, what, len);
+	word[len] = '\0';
+	c->words_len += len + 1;
+	return word;
+}
+
+static void add_storage_exception(struct compile *c, const struct exception_item *item,
+				  int64_t until)
+{
+	struct gate_rule rule = {
+		.kind = GATE_RULE_STICK, .until = until, .exception = item->id, .what = "*:*"};
+
+	if (item->what[0])
+		rule.what = split_what(c, item->what, &rule.open);
+	else
+		rule.open = (enum gate_open)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
+	if (!rule.what || !rule.what[0]) {
+		log_warn("exception %s does not say what it opens in a way that a gate "
+			 "understands, and opens nothing",
+			 item->id);
+		return;
+	}
+	if (!strchr(rule.what, ':')) /* no account's name holds one */
+		rule.kind = GATE_RULE_PERSON;
+	add(c, &rule);
+}
+
+static void add_hardware_exception(struct compile *c, const struct exception_item *item)
+{
+	/* The whole control: what it would refuse is only reported. */
+	if (!item->what[0]) {
+		if (c->rules.hardware_mode == GATE_ENFORCE)
+			c->rules.hardware_mode = GATE_AUDIT;
+		return;
+	}
+	add(c, &(struct gate_rule){
+		       .kind = GATE_RULE_PASS_MODEL, .what = item->what, .exception = item->id});
+}
+
+static void add_exceptions(struct compile *c)
+{
+	const struct exceptions *exceptions = c->agent->trust.exceptions;
+	enum control_id control;
+
+	for (unsigned i = 0; exceptions && i < exceptions->count; i++) {
+		const struct exception_item *item = &exceptions->items[i];
+		int64_t until = run_exception_end(c->policy, exceptions, i, c->agent->now);
+
+		if (!until || control_parse(item->control, &control) < 0)
+			continue;
+		if (control == CONTROL_REMOVABLE_STORAGE)
+			add_storage_exception(c, item, until);
+		else if (control == CONTROL_HARDWARE && until > c->agent->now)
+			add_hardware_exception(c, item);
+	}
+}
+
+/* --- what is set ----------------------------------------------------------------------------- */
+
+static unsigned bits(const struct policy *policy, enum policy_key key)
+{
+	const char *word = policy_schema(key)->choices;
+	unsigned out = 0;
+
+	for (unsigned bit = 1; *word; bit <<= 1) {
+		char item[16];
+		size_t len = strcspn(word, ",");
+
+		snprintf(item, sizeof(item), "%.*s", (int)len, word);
+		if (policy_lists(policy, key, item))
+			out |= bit;
+		word += len + (word[len] == ',');
+	}
+	return out;
+}
+
+static enum gate_mode mode_of(const struct compile *c, enum control_id id, bool as_enforced)
+{
+	enum mode mode = as_enforced ? policy_mode(c->policy, id)
+				     : run_effective_mode(c->agent, c->policy, id);
+
+	return mode == MODE_ENFORCE ? GATE_ENFORCE : mode == MODE_AUDIT ? GATE_AUDIT : GATE_OFF;
+}
+
+static void set_all(struct compile *c, bool as_enforced)
+{
+	const struct policy *p = c->policy;
+	const struct clock *clock = &c->agent->state.clock;
+	const struct policy_document *document = c->agent->trust.document;
+	struct gate_rules *r = &c->rules;
+
+	r->policy = policy_name(p);
+	r->policy_serial = document && p == c->agent->trust.policy ? document->serial : 0;
+	if (clock->acked_time > 0) {
+		r->acked = clock->acked_time;
+		r->acked_uptime_s = clock->acked_uptime_ms / 1000;
+		(void)text_copy(r->acked_boot, sizeof(r->acked_boot), clock->acked_boot);
+	}
+	r->storage_mode = mode_of(c, CONTROL_REMOVABLE_STORAGE, as_enforced);
+	r->storage_mode_line = policy_line(p, POLICY_REMOVABLE_STORAGE_MODE);
+	r->hardware_mode = mode_of(c, CONTROL_HARDWARE, as_enforced);
+	r->hardware_mode_line = policy_line(p, POLICY_HARDWARE_MODE);
+	r->allow = (enum gate_allow)policy_choice(p, POLICY_REMOVABLE_STORAGE_ALLOW);
+	r->allow_line = policy_line(p, POLICY_REMOVABLE_STORAGE_ALLOW);
+	r->encrypted = bits(p, POLICY_REMOVABLE_STORAGE_ENCRYPTED);
+	r->encrypted_line = policy_line(p, POLICY_REMOVABLE_STORAGE_ENCRYPTED);
+	r->plain = (enum gate_plain)policy_choice(p, POLICY_REMOVABLE_STORAGE_PLAIN);
+	r->scan = (enum gate_scan)policy_choice(p, POLICY_REMOVABLE_STORAGE_SCAN);
+	r->scan_line = policy_line(p, POLICY_REMOVABLE_STORAGE_SCAN);
+	r->scan_max_minutes = (unsigned)policy_number(p, POLICY_REMOVABLE_STORAGE_SCAN_MAX_MINUTES);
+	r->read_only = policy_flag(p, POLICY_REMOVABLE_STORAGE_READ_ONLY);
+	r->read_only_line = policy_line(p, POLICY_REMOVABLE_STORAGE_READ_ONLY);
+	r->weak_serial = (enum gate_weak)policy_choice(p, POLICY_REMOVABLE_STORAGE_WEAK_SERIAL);
+	r->weak_serial_line = policy_line(p, POLICY_REMOVABLE_STORAGE_WEAK_SERIAL);
+	r->kinds = bits(p, POLICY_REMOVABLE_STORAGE_KINDS);
+	r->max_depth = (unsigned)policy_number(p, POLICY_REMOVABLE_STORAGE_MAX_HUBS);
+	r->shut_while_locked = policy_flag(p, POLICY_REMOVABLE_STORAGE_SHUT_WHILE_LOCKED);
+	r->ask = policy_flag(p, POLICY_REMOVABLE_STORAGE_ASK);
+}
+
+static int compile(struct compile *c, bool as_enforced, struct buf *out, struct err *err)
+{
+	struct gate_rules *read;
+
+	if (load_tables(c, err))
+		return -1;
+	set_all(c, as_enforced);
+	add_approvals(c);
+	add_exceptions(c);
+	add_hardware(c);
+	add_tables(c);
+	c->rules.rules = c->items;
+	if (c->full)
+		return err_set(err, ERR_INVALID,
+			       "the gate takes at most %d rules: shorten the lists of "
+			       "[removable-storage] and [hardware]",
+			       GATE_RULES_COUNT_MAX);
+	gate_rules_print(&c->rules, out);
+	if (buf_check(out, err))
+		return -1;
+	/* The daemon, which cannot ask anyone, must be able to read it. */
+	if (gate_rules_parse(out->data, out->len, &read, err))
+		return err_wrap(err, "the gate's rules could not be read back");
+	gate_rules_free(read);
+	return 0;
+}
+
+int gate_rules_compile(struct agent *agent, const struct policy *policy, bool as_enforced,
+		       struct buf *out, struct err *err)
+{
+	struct compile c = {.agent = agent, .policy = policy};
+	int ret = -1;
+
+	c.items = calloc(GATE_RULES_COUNT_MAX, sizeof(*c.items));
+	c.words = malloc(WORDS_MAX);
+	if (c.items && c.words)
+		ret = compile(&c, as_enforced, out, err);
+	else
+		err_set(err, ERR_NOMEM, "out of memory for the gate's rules");
+	for (int i = 0; i < HARDWARE_TABLE_COUNT; i++)
+		hardware_table_clear(&c.tables[i]);
+	free(c.words);
+	free(c.items);
+	return ret;
+}
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+/* The same but for the clock's line, and that one tells the same time. */
+static bool says_the_same(const struct buf *old, const struct buf *new)
+{
+	struct gate_rules *a = NULL, *b = NULL;
+	struct buf again;
+	struct err err;
+	bool same = false;
+
+	buf_init(&again, GATE_RULES_MAX);
+	if (gate_rules_parse(buf_text(old), old->len, &a, &err) == 0 &&
+	    gate_rules_parse(buf_text(new), new->len, &b, &err) == 0 &&
+	    strcmp(a->acked_boot, b->acked_boot) == 0) {
+		int64_t off = (a->acked - a->acked_uptime_s) - (b->acked - b->acked_uptime_s);
+
+		a->acked = b->acked;
+		a->acked_uptime_s = b->acked_uptime_s;
+		gate_rules_print(a, &again);
+		same = off <= CLOCK_OFF_S && off >= -CLOCK_OFF_S &&
+		       again.len == new->len &&memcmp(again.data, new->data, new->len) == 0;
+	}
+	gate_rules_free(a);
+	gate_rules_free(b);
+	buf_clear(&again);
+	return same;
+}
+
+int gate_rules_refresh(struct agent *agent, struct err *err)
+{
+	struct buf old, new;
+	struct err unread;
+	int ret = -1;
+
+	if (!agent_enrolled(agent))
+		return places_remove(&agent->places, GATE_RULES_FILE, err);
+	run_note_exceptions(agent); /* of a list that came a moment ago */
+	buf_init(&old, GATE_RULES_MAX + 1);
+	buf_init(&new, GATE_RULES_MAX);
+	if (gate_rules_compile(agent, agent->trust.policy, false, &new, err) == 0) {
+		bool same = places_read(&agent->places, GATE_RULES_FILE, GATE_RULES_MAX, &old,
+					&unread) == 0 &&
+			    says_the_same(&old, &new);
+
+		ret = same ? 0
+			   : places_write(&agent->places, GATE_RULES_FILE, new.data, new.len, err);
+	}
+	if (ret < 0)
+		err_wrap(err, GATE_RULES_FILE);
+	buf_clear(&old);
+	buf_clear(&new);
+	return ret;
+}

@@ -1,0 +1,139 @@
+/* platform/gate.h of the fake machine: see fake_gate.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/fake/fake_gate.h"
+
+#include "agent/base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* File scope: the fake machine is the one a test's process stands in. */
+struct fake_gate fake_gate;
+
+struct plat_gate {
+	char nothing;
+};
+
+static int answer(struct err *err)
+{
+	return fake_gate.err.code ? err_set(err, fake_gate.err.code, "%s", fake_gate.err.msg) : 0;
+}
+
+int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err)
+{
+	(void)sysfs;
+	(void)modules;
+	if (answer(err) < 0)
+		return -1;
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+void plat_gate_close(struct plat_gate *gate)
+{
+	free(gate);
+}
+
+int plat_gate_devices(struct plat_gate *gate,
+		      int (*each)(void *ctx, const struct plat_port_device *device), void *ctx,
+		      struct err *err)
+{
+	(void)gate;
+	if (answer(err) < 0)
+		return -1;
+	for (size_t i = 0; i < fake_gate.device_count; i++)
+		if (each(ctx, &fake_gate.devices[i]) < 0)
+			break;
+	return 0;
+}
+
+int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_device *out,
+		     struct err *err)
+{
+	(void)gate;
+	for (size_t i = 0; i < fake_gate.device_count; i++) {
+		if (strcmp(fake_gate.devices[i].port, port) == 0) {
+			*out = fake_gate.devices[i];
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NOTFOUND, "nothing is plugged in at '%s'", port);
+}
+
+int plat_gate_aliases(struct plat_gate *gate,
+		      void (*each)(void *ctx, bool builtin, const char *entry, size_t len),
+		      void *ctx, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	for (size_t i = 0; fake_gate.aliases && fake_gate.aliases[i]; i++)
+		each(ctx, false, fake_gate.aliases[i], strlen(fake_gate.aliases[i]));
+	return 0;
+}
+
+static int did(const char *what, const char *to)
+{
+	(void)snprintf(fake_gate.last, sizeof(fake_gate.last), "%s %s", what, to);
+	return 0;
+}
+
+int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did("let", interface);
+}
+
+int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did("shut", interface);
+}
+
+int plat_gate_media(struct plat_gate *gate, const char *port,
+		    int (*each)(void *ctx, const struct plat_medium *medium), void *ctx,
+		    struct err *err)
+{
+	(void)gate;
+	(void)err;
+	for (size_t i = 0; i < fake_gate.medium_count; i++)
+		if (strcmp(fake_gate.media[i].port, port ? port : "") == 0 &&
+		    each(ctx, &fake_gate.media[i]) < 0)
+			break;
+	return 0;
+}
+
+int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did(on ? "ro" : "rw", medium);
+}
+
+int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patience_ms,
+		      struct err *err)
+{
+	(void)gate;
+	(void)patience_ms;
+	(void)err;
+	return did("unmount", medium);
+}
+
+int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did(open ? "open" : "close", medium);
+}
+
+int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err)
+{
+	(void)gate;
+	if (answer(err) < 0)
+		return -1;
+	(void)text_copy(user, 64, fake_gate.user ? fake_gate.user : "");
+	*out_locked = fake_gate.locked;
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* What a test tells the fake machine to be plugged in, and what was done to it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_PLATFORM_FAKE_GATE_H
+#define CARETAKER_PLATFORM_FAKE_GATE_H
+
+#include "agent/base/err.h"
+#include "platform/gate.h"
+
+struct fake_gate {
+	struct err err; /* with a code: nothing can be asked */
+	const struct plat_port_device *devices;
+	size_t device_count;
+	const struct plat_medium *media;
+	size_t medium_count;
+	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
+	const char *user;           /* at the seat; NULL: nobody */
+	bool locked;
+	char last[64]; /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open
+			  sda1", "close sda1" */
+};
+extern struct fake_gate fake_gate;
+
+#endif

@@ -1,0 +1,430 @@
+/* From policy, exceptions and tables to the gate's rules; and policies that would lock people out.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "agent/base/buf.h"
+#include "agent/check/agent.h"
+#include "agent/check/gate_rules.h"
+#include "agent/check/run.h"
+#include "agent/gate/rules.h"
+#include "agent/policy/policy.h"
+#include "platform/fake/fake_gate.h"
+#include "platform/fake/fake_machine.h"
+#include "platform/fake/fake_os.h"
+#include "platform/os.h"
+
+#define EX "0a0a0a0a-0000-4000-8000-00000000000e"
+#define DAY INT64_C(86400)
+
+static struct agent agent;
+static struct exception_item items[8];
+static struct exceptions list;
+
+static void begin(const char *policy)
+{
+	memset(&agent, 0, sizeof(agent));
+	memset(&fake_gate, 0, sizeof(fake_gate));
+	fake_reset();
+	fake_machine_reset();
+	assert_works(places_init(&agent.places, "/conf", "/state", "/run", &err));
+	assert_works(places_make(&agent.places, &err));
+	assert_works(policy_parse("p", policy, strlen(policy), &agent.trust.policy, &err));
+	strcpy(agent.identity.device, "0a0a0a0a-0000-4000-8000-000000000002");
+	agent.now = FAKE_NOW;
+	pending_init(&agent.pending);
+	list = (struct exceptions){
+		.serial = 1, .at = FAKE_NOW, .until = FAKE_NOW + 400 * DAY, .items = items};
+	agent.trust.exceptions = &list;
+}
+
+static void end(void)
+{
+	policy_free(agent.trust.policy);
+	pending_clear(&agent.pending);
+}
+
+static void except(const char *control, const char *what, int64_t until)
+{
+	struct exception_item *item = &items[list.count++];
+
+	memset(item, 0, sizeof(*item));
+	strcpy(item->id, EX);
+	strcpy(item->control, control);
+	strcpy(item->what, what);
+	item->until = until;
+	item->seen = FAKE_NOW;
+}
+
+static struct gate_rules *compiled(void)
+{
+	struct gate_rules *rules = NULL;
+	struct buf text;
+
+	buf_init(&text, GATE_RULES_MAX);
+	assert_works(gate_rules_compile(&agent, agent.trust.policy, false, &text, &err));
+	assert_works(gate_rules_parse(text.data, text.len, &rules, &err));
+	buf_clear(&text);
+	return rules;
+}
+
+static const struct gate_rule *rule_for(const struct gate_rules *rules, enum gate_rule_kind kind,
+					const char *what)
+{
+	for (size_t i = 0; i < rules->rule_count; i++)
+		if (rules->rules[i].kind == kind && strcmp(rules->rules[i].what, what) == 0)
+			return &rules->rules[i];
+	return NULL;
+}
+
+/* --- compiling --- */
+
+static void says_what_the_policy_says_with_its_lines(void **state)
+{
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[policy]\nname = staff\n[removable-storage]\nmode = enforce\nallow = approved\n"
+	      "approved_sticks = 0951:1666:60A4*\napproved_people = ann\n"
+	      "encrypted = luks, hardware\nplain = read-only\nscan = on-open\nread_only = yes\n"
+	      "weak_serial = ask\nkinds = usb, phone\nclassroom = pico\nfront_ports = 1-3, 1-4\n"
+	      "max_hubs = 2\nshut_while_locked = no\nask = no\nhardware_encrypted = 1234:5678\n"
+	      "[hardware]\nmode = audit\nrefused_classes = modem, firewire\n"
+	      "refused_devices = 1111:2222\napproved_devices = 3333:4444\nrear_ports = 2-*\n");
+	r = compiled();
+	assert_string_equal(r->policy, "staff");
+	assert_int_equal(r->storage_mode, GATE_ENFORCE);
+	assert_int_equal(r->storage_mode_line, 4);
+	assert_int_equal(r->hardware_mode, GATE_AUDIT);
+	assert_int_equal(r->allow, GATE_ALLOW_APPROVED);
+	assert_int_equal(r->allow_line, 5);
+	assert_int_equal(r->encrypted, GATE_ENCRYPTED_LUKS | GATE_ENCRYPTED_HARDWARE);
+	assert_int_equal(r->encrypted_line, 8);
+	assert_int_equal(r->plain, GATE_PLAIN_READ_ONLY);
+	assert_int_equal(r->scan, GATE_SCAN_ON_OPEN);
+	assert_true(r->read_only && !r->shut_while_locked && !r->ask);
+	assert_int_equal(r->weak_serial, GATE_WEAK_ASK);
+	assert_int_equal(r->kinds, GATE_KIND_USB | GATE_KIND_PHONE);
+	assert_int_equal(r->max_depth, 2);
+	assert_int_equal(rule_for(r, GATE_RULE_STICK, "0951:1666:60A4*")->line, 6);
+	assert_int_equal(rule_for(r, GATE_RULE_STICK, "0951:1666:60A4*")->open,
+			 GATE_OPEN_ENCRYPTED);
+	assert_int_equal(rule_for(r, GATE_RULE_PERSON, "ann")->line, 7);
+	assert_int_equal(rule_for(r, GATE_RULE_FRONT_PORT, "1-4")->line, 15);
+	assert_non_null(rule_for(r, GATE_RULE_HARDWARE_ENCRYPTED, "1234:5678"));
+	assert_non_null(rule_for(r, GATE_RULE_HARDWARE_ENCRYPTED, "0951:160d"));
+	assert_non_null(rule_for(r, GATE_RULE_REFUSE_CLASS, "modem"));
+	assert_non_null(rule_for(r, GATE_RULE_REFUSE_MODEL, "1111:2222"));
+	assert_non_null(rule_for(r, GATE_RULE_PASS_MODEL, "3333:4444"));
+	assert_non_null(rule_for(r, GATE_RULE_REAR_PORT, "2-*"));
+	assert_non_null(rule_for(r, GATE_RULE_ASSIST, "2104:*"));
+	assert_int_equal(rule_for(r, GATE_RULE_CLASS_SET, "2e8a:0003")->max_bytes, 128 << 20);
+	assert_string_equal(rule_for(r, GATE_RULE_CLASS_SET, "2e8a:0003")->name, "pico");
+	assert_null(rule_for(r, GATE_RULE_CLASS_SET, "0d28:0204")); /* not in 'classroom' */
+	gate_rules_free(r);
+	end();
+}
+
+static void an_approved_stick_need_not_be_encrypted_where_nothing_must(void **state)
+{
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[removable-storage]\nallow = approved\nencrypted =\napproved_by = stick\n"
+	      "approved_sticks = 0951:1666\napproved_people = ann\n");
+	r = compiled();
+	assert_int_equal(rule_for(r, GATE_RULE_STICK, "0951:1666")->open, GATE_OPEN_ANY);
+	assert_null(rule_for(r, GATE_RULE_PERSON, "ann")); /* not in 'approved_by' */
+	gate_rules_free(r);
+	end();
+}
+
+static void a_new_school_looks_on_before_anything_is_enforced(void **state)
+{
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[removable-storage]\nmode = enforce\n[hardware]\nmode = enforce\n");
+	agent.identity.audit_until = FAKE_NOW + DAY;
+	r = compiled();
+	assert_int_equal(r->storage_mode, GATE_AUDIT);
+	assert_int_equal(r->hardware_mode, GATE_AUDIT);
+	gate_rules_free(r);
+	agent.now += 2 * DAY;
+	r = compiled();
+	assert_int_equal(r->storage_mode, GATE_ENFORCE);
+	gate_rules_free(r);
+	end();
+}
+
+/* --- exceptions --- */
+
+static void an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it(void **state)
+{
+	static const struct {
+		const char *policy, *what;
+		enum gate_rule_kind kind;
+		const char *rule; /* NULL: none */
+		enum gate_open open;
+		int64_t days;
+	} rows[] = {
+		{"storage = any\nmax_days = 30\n", "0951:1666:60A4", GATE_RULE_STICK,
+		 "0951:1666:60A4", GATE_OPEN_ANY, 10},
+		{"storage = any\nmax_days = 3\n", "0951:1666:60A4", GATE_RULE_STICK,
+		 "0951:1666:60A4", GATE_OPEN_ANY, 3},
+		{"storage = any\n", "0951:1666 read-only", GATE_RULE_STICK, "0951:1666",
+		 GATE_OPEN_READ_ONLY, 10},
+		{"storage = encrypted\n", "0951:1666 any", GATE_RULE_STICK, "0951:1666",
+		 GATE_OPEN_ENCRYPTED, 10},
+		{"storage = read-only\n", "ann", GATE_RULE_PERSON, "ann", GATE_OPEN_READ_ONLY, 10},
+		{"storage = read-only\n", "", GATE_RULE_STICK, "*:*", GATE_OPEN_READ_ONLY, 10},
+		{"storage = any\n", "0951:1666 everything", GATE_RULE_STICK, NULL, 0, 0},
+		{"storage = any\n", " any", GATE_RULE_STICK, NULL, 0, 0},
+		{"storage = any\nallowed = no\n", "0951:1666", GATE_RULE_STICK, NULL, 0, 0},
+		{"storage = any\ncontrols = hardware\n", "0951:1666", GATE_RULE_STICK, NULL, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char policy[200];
+		const struct gate_rule *rule = NULL;
+		struct gate_rules *r;
+
+		snprintf(policy, sizeof(policy),
+			 "[exceptions]\n%s[removable-storage]\nclassroom =\n", rows[i].policy);
+		begin(policy);
+		except("removable-storage", rows[i].what, FAKE_NOW + 10 * DAY);
+		r = compiled();
+		if (rows[i].rule)
+			rule = rule_for(r, rows[i].kind, rows[i].rule);
+		for (size_t k = 0; !rows[i].rule && k < r->rule_count; k++)
+			assert_string_equal(r->rules[k].exception, "");
+		if (rows[i].rule && !rule)
+			fail_msg("row %zu: no rule for '%s'", i, rows[i].rule);
+		if (rule) {
+			assert_int_equal(rule->open, rows[i].open);
+			assert_int_equal(rule->until, FAKE_NOW + rows[i].days * DAY);
+			assert_string_equal(rule->exception, EX);
+		}
+		gate_rules_free(r);
+		end();
+	}
+}
+
+static void an_exception_to_hardware_lets_a_model_pass_or_only_looks(void **state)
+{
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[hardware]\nmode = enforce\n");
+	except("hardware", "1234:5678", FAKE_NOW + DAY);
+	r = compiled();
+	assert_string_equal(rule_for(r, GATE_RULE_PASS_MODEL, "1234:5678")->exception, "");
+	assert_int_equal(r->hardware_mode, GATE_ENFORCE);
+	gate_rules_free(r);
+	except("hardware", "", FAKE_NOW + DAY);
+	r = compiled();
+	assert_int_equal(r->hardware_mode, GATE_AUDIT);
+	gate_rules_free(r);
+	end();
+}
+
+/* --- the school's own tables --- */
+
+static void a_school_s_own_table_stands_in_and_a_damaged_one_does_not(void **state)
+{
+	struct gate_rules *r;
+
+	(void)state;
+	begin("");
+	fake_file_put("/conf/hardware/classroom.ini",
+		      "[Ours]\nset = pico\nmodel = 1209:0001\nmax_mib = 1\n"
+		      "why = w\nsource = s\n");
+	fake_file_put("/conf/hardware/assistive.ini", "[Ours]\nkind = magic\n");
+	r = compiled();
+	assert_non_null(rule_for(r, GATE_RULE_CLASS_SET, "1209:0001"));
+	assert_null(rule_for(r, GATE_RULE_CLASS_SET, "0d28:0204"));
+	assert_non_null(rule_for(r, GATE_RULE_ASSIST, "2104:*"));
+	assert_int_equal(agent.pending.count, 1);
+	assert_string_equal(agent.pending.events[0].type, "hardware-table-refused");
+	gate_rules_free(r);
+	end();
+}
+
+/* --- the file --- */
+
+static uint64_t identity(void)
+{
+	struct plat_file_info info;
+
+	assert_works(plat_file_info("/state/" GATE_RULES_FILE, &info, &err));
+	return info.exists ? info.identity : 0;
+}
+
+static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	begin("");
+	agent.state.clock.acked_time = FAKE_NOW;
+	agent.state.clock.acked_uptime_ms = 1000 * 1000;
+	strcpy(agent.state.clock.acked_boot, "b");
+	assert_works(gate_rules_refresh(&agent, &err));
+	first = identity();
+	assert_true(first);
+	/* The next acknowledgement tells the same time. */
+	agent.state.clock.acked_time += 900;
+	agent.state.clock.acked_uptime_ms += 900 * 1000;
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_equal(identity(), first);
+	agent.state.clock.acked_time += 100; /* a clock that was off */
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_not_equal(identity(), first);
+	first = identity();
+	except("removable-storage", "0951:1666:1", FAKE_NOW + DAY);
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_not_equal(identity(), first);
+	agent.identity.device[0] = '\0';
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_equal(identity(), 0);
+	end();
+}
+
+/* --- locked out --- */
+
+/* One configuration, one interface: class, subclass, protocol. */
+static void describe(struct plat_port_device *device, const char *port, unsigned vendor,
+		     unsigned product, unsigned class, unsigned subclass, unsigned protocol)
+{
+	const unsigned char bytes[] = {18,
+				       1,
+				       0,
+				       2,
+				       0,
+				       0,
+				       0,
+				       64,
+				       (unsigned char)vendor,
+				       (unsigned char)(vendor >> 8),
+				       (unsigned char)product,
+				       (unsigned char)(product >> 8),
+				       0,
+				       1,
+				       0,
+				       0,
+				       0,
+				       1,
+				       9,
+				       2,
+				       18,
+				       0,
+				       1,
+				       1,
+				       0,
+				       0x80,
+				       50,
+				       9,
+				       4,
+				       0,
+				       0,
+				       0,
+				       (unsigned char)class,
+				       (unsigned char)subclass,
+				       (unsigned char)protocol,
+				       0};
+
+	memset(device, 0, sizeof(*device));
+	strcpy(device->port, port);
+	memcpy(device->descriptors, bytes, sizeof(bytes));
+	device->descriptors_len = sizeof(bytes);
+	device->interface_count = 1;
+	snprintf(device->interfaces[0].name, sizeof(device->interfaces[0].name), "%s:1.0", port);
+}
+
+static void a_policy_that_shuts_the_only_network_is_refused(void **state)
+{
+	static const char refuses[] = "[hardware]\nmode = enforce\nrefused_devices = 0bda:8153\n";
+	struct plat_way_out ways[] = {{"eth0", "1-3", true}, {"wlan0", "", false}};
+	struct plat_port_device device;
+
+	(void)state;
+	begin(refuses);
+	describe(&device, "1-3", 0x0bda, 0x8153, 0xff, 0xff, 0);
+	fake_gate.devices = &device;
+	fake_gate.device_count = 1;
+	fake_machine.ways_out = ways;
+	fake_machine.way_out_count = 2;
+	assert_fails(gate_rules_judge(&agent, agent.trust.policy, &err), ERR_INVALID,
+		     "it would shut the only network of this machine, 'eth0' at port 1-3: see "
+		     "[hardware] refused_devices and refused_classes");
+	/* During the school's time of audit as well: it ends by itself. */
+	agent.identity.audit_until = FAKE_NOW + DAY;
+	assert_int_equal(gate_rules_judge(&agent, agent.trust.policy, &(struct err){ERR_NONE, ""}),
+			 -1);
+	ways[1].up = true;
+	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
+	ways[1].up = false;
+	strcpy(ways[0].port, "1-4"); /* another device than the refused one */
+	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
+	end();
+}
+
+static void refusing_much_is_no_reason(void **state)
+{
+	struct plat_port_device devices[3];
+
+	(void)state;
+	begin("[hardware]\nmode = enforce\nrefused_classes = network, modem, serial, phone, game, "
+	      "other\nrefused_devices = *:*\n[removable-storage]\nmode = enforce\nallow = none\n");
+	describe(&devices[0], "1-1", 0x046d, 0xc31c, 3, 1, 1); /* a keyboard stays */
+	describe(&devices[1], "1-2", 0x046d, 0xc077, 3, 1, 2);
+	describe(&devices[2], "1-3", 0x0951, 0x1666, 8, 6, 0x50);
+	fake_gate.devices = devices;
+	fake_gate.device_count = 3;
+	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
+	end();
+}
+
+static void what_cannot_be_looked_at_refuses_nothing(void **state)
+{
+	(void)state;
+	begin("[hardware]\nmode = enforce\nrefused_devices = *:*\n");
+	fake_gate.err = (struct err){ERR_UNSUPPORTED, "there is no USB here"};
+	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
+	end();
+}
+
+static void storage_that_holds_the_system_is_left_alone(void **state)
+{
+	struct plat_medium medium = {.name = "sda2", .port = "2-1", .holds_system = true};
+	struct plat_port_device device;
+
+	(void)state;
+	begin("[removable-storage]\nmode = enforce\nallow = none\n");
+	describe(&device, "2-1", 0x0951, 0x1666, 8, 6, 0x50);
+	fake_gate.devices = &device;
+	fake_gate.device_count = 1;
+	fake_gate.media = &medium;
+	fake_gate.medium_count = 1;
+	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_what_the_policy_says_with_its_lines),
+		cmocka_unit_test(an_approved_stick_need_not_be_encrypted_where_nothing_must),
+		cmocka_unit_test(a_new_school_looks_on_before_anything_is_enforced),
+		cmocka_unit_test(an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it),
+		cmocka_unit_test(an_exception_to_hardware_lets_a_model_pass_or_only_looks),
+		cmocka_unit_test(a_school_s_own_table_stands_in_and_a_damaged_one_does_not),
+		cmocka_unit_test(writes_only_what_is_new_and_nothing_before_the_enrolment),
+		cmocka_unit_test(a_policy_that_shuts_the_only_network_is_refused),
+		cmocka_unit_test(refusing_much_is_no_reason),
+		cmocka_unit_test(what_cannot_be_looked_at_refuses_nothing),
+		cmocka_unit_test(storage_that_holds_the_system_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
