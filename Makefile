@@ -68,7 +68,7 @@ lib     = $(patsubst %,$(B)/lib%.a,$(1))
 pkgs    = $(if $(1),$(shell $(PKG_CONFIG) $(2) $(1) 2>/dev/null))
 # Larger pieces of text that a program carries: FILE -> gen/FILE.h holding its bytes.
 EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/hardware/*.ini conf/policies/default.ini tools/collector/*.sql tools/collector/openapi.json)
-GEN     := $(patsubst %,$(B)/gen/%.h,$(EMBED))
+GEN     := $(patsubst %,$(B)/gen/%.h,$(EMBED)) $(B)/gen/installed.h
 
 SRC_platform := $(wildcard platform/$(PLATFORM)/*.c)
 SRC_fake     := $(wildcard platform/fake/*.c)
@@ -91,6 +91,15 @@ $(B)/gen/%.h: % tools/dev/embed
 	@mkdir -p $(@D)
 	@echo "  EMBED   $<"
 	$(Q)tools/dev/embed $< > $@.tmp && mv $@.tmp $@
+
+# Where "make install" puts things, for the programs that look for them there.
+$(B)/gen/installed.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define INSTALLED_%s "%s"\n' BIN '$(bindir)' SBIN '$(sbindir)' \
+	  LIBEXEC '$(libexecdir)/caretaker' SHARE '$(datadir)/caretaker' UNITS '$(unitdir)' \
+	  CONF '$(sysconfdir)/caretaker' > $@.tmp
+	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
+$(B)/platform/linux/os_self.o: $(B)/gen/installed.h
 
 define layer_rule
 $(B)/lib$(1).a: $(call obj,$(SRC_$(1)))
@@ -137,5 +146,5 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile tests/tests.mk pkg/pkg.mk | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 	@echo "  V=1 shows commands; SAN=address,undefined builds and checks with sanitizers"
 
-.PHONY: all headers layers portable format lint shape clean help
+.PHONY: FORCE all headers layers portable format lint shape clean help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

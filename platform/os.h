@@ -15,14 +15,19 @@ struct err;
 
 /* --- where things are: never hard-coded elsewhere --- */
 enum plat_place {
-	PLAT_CONF,    /* /etc/caretaker */
-	PLAT_STATE,   /* /var/lib/caretaker */
-	PLAT_RUN,     /* /run/caretaker */
-	PLAT_SHARE,   /* /usr/share/caretaker */
-	PLAT_LIBEXEC, /* programs that other programs start: beside the running program when it does
-		       * not lie in /usr (a build tree), else /usr/libexec/caretaker */
+	PLAT_CONF,  /* /etc/caretaker; like those that are not of the system, as 'make' was told */
+	PLAT_STATE, /* /var/lib/caretaker */
+	PLAT_RUN,   /* /run/caretaker */
+	PLAT_SHARE, /* /usr/share/caretaker */
+	PLAT_BIN,   /* /usr/bin */
+	PLAT_SBIN,  /* /usr/sbin */
+	PLAT_UNITS, /* /usr/lib/systemd/system: what starts the services */
+	PLAT_LIBEXEC, /* programs that other programs start: /usr/libexec/caretaker, or beside the
+		       * running program where that one is not installed (a build tree) */
 };
 const char *plat_place(enum plat_place place);
+/* Does the running program lie where it was to be installed? */
+bool plat_installed(void);
 
 /* The folder that facts are read below: "" for this machine; a test or an inspected image gives its
  * own.  Set once, before anything else is asked. */

@@ -48,19 +48,33 @@ static bool still_counts(const struct control_input *input, int64_t seen)
 
 /* --- our own files --- */
 
-static const char *const files[] = {
-	"/usr/bin/caretaker",
-	"/usr/sbin/caretakerd",
-	"/usr/libexec/caretaker/caretaker-check",
-	"/usr/libexec/caretaker/caretaker-uplink",
-	"/usr/lib/systemd/system/caretakerd.service",
-	"/usr/lib/systemd/system/caretaker-check.service",
-	"/usr/lib/systemd/system/caretaker-check.path",
-	"/usr/lib/systemd/system/caretaker-poll.service",
-	"/usr/lib/systemd/system/caretaker-poll.path",
-	"/usr/lib/systemd/system/caretaker-uplink.socket",
-	"/usr/lib/systemd/system/caretaker-uplink@.service",
+#define PATH_SIZE 160
+
+static const struct {
+	enum plat_place in;
+	const char *name;
+} files[] = {
+	{PLAT_BIN, "caretaker"},
+	{PLAT_SBIN, "caretakerd"},
+	{PLAT_LIBEXEC, "caretaker-check"},
+	{PLAT_LIBEXEC, "caretaker-scan"},
+	{PLAT_LIBEXEC, "caretaker-uplink"},
+	{PLAT_UNITS, "caretakerd.service"},
+	{PLAT_UNITS, "caretaker-check.service"},
+	{PLAT_UNITS, "caretaker-check.path"},
+	{PLAT_UNITS, "caretaker-poll.service"},
+	{PLAT_UNITS, "caretaker-poll.path"},
+	{PLAT_UNITS, "caretaker-scan.service"},
+	{PLAT_UNITS, "caretaker-scan.path"},
+	{PLAT_UNITS, "caretaker-uplink.socket"},
+	{PLAT_UNITS, "caretaker-uplink@.service"},
 };
+#define FILE_COUNT (sizeof(files) / sizeof(*files))
+
+static void path_of(size_t i, char out[PATH_SIZE])
+{
+	(void)snprintf(out, PATH_SIZE, "%s/%s", plat_place(files[i].in), files[i].name);
+}
 
 static bool file_hash(const char *path, char out[CRYPTO_HASH_B64_LEN + 1])
 {
@@ -79,7 +93,7 @@ static bool file_hash(const char *path, char out[CRYPTO_HASH_B64_LEN + 1])
 /* Installed by hand, what was first seen of a version is what counts. */
 static void judge_file(const struct control_input *input, const char *path, struct names *changed)
 {
-	char name[192], stamp[192], hash[CRYPTO_HASH_B64_LEN + 1];
+	char name[PATH_SIZE + 32], stamp[PATH_SIZE + 32], hash[CRYPTO_HASH_B64_LEN + 1];
 	const char *slash = strrchr(path, '/');
 	struct plat_file_info info;
 	const char *known;
@@ -122,11 +136,14 @@ static int64_t all_identities(void)
 {
 	struct plat_file_info info;
 	uint64_t sum = 0;
+	char path[PATH_SIZE];
 	struct err err;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (plat_file_info(files[i], &info, &err) == 0)
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		path_of(i, path);
+		if (plat_file_info(path, &info, &err) == 0)
 			sum = (sum ^ (info.exists ? info.identity : 0)) * 0x9E3779B97F4A7C15u + i;
+	}
 	return (int64_t)(sum >> 1);
 }
 
@@ -151,9 +168,10 @@ static int ask_manager(const struct control_input *input, struct names *changed,
 static bool find_changed(const struct control_input *input, struct names *changed, struct jsonw *w,
 			 struct control_result *result)
 {
+	char path[PATH_SIZE];
 	struct err err;
 
-	if (strncmp(plat_place(PLAT_LIBEXEC), "/usr/", 5) != 0) {
+	if (!plat_installed()) {
 		jsonw_string(w, "files_by", "nothing: Caretaker runs from where it was built");
 		return false;
 	}
@@ -171,8 +189,10 @@ static bool find_changed(const struct control_input *input, struct names *change
 		return false;
 	}
 	jsonw_string(w, "files_by", "first seen");
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		judge_file(input, files[i], changed);
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		path_of(i, path);
+		judge_file(input, path, changed);
+	}
 	return true;
 }
 

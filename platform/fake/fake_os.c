@@ -448,9 +448,17 @@ const char *plat_place(enum plat_place place)
 	case PLAT_STATE: return "/var/lib/caretaker";
 	case PLAT_RUN: return "/run/caretaker";
 	case PLAT_SHARE: return "/usr/share/caretaker";
+	case PLAT_BIN: return "/usr/bin";
+	case PLAT_SBIN: return "/usr/sbin";
+	case PLAT_UNITS: return "/usr/lib/systemd/system";
 	case PLAT_LIBEXEC: break;
 	}
 	return machine.libexec ? machine.libexec : "/usr/libexec/caretaker";
+}
+
+bool plat_installed(void)
+{
+	return !machine.libexec;
 }
 
 void plat_set_root(const char *root)

@@ -5,6 +5,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "installed.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -25,7 +26,8 @@
 /* --- places --- */
 
 /* One process, one place and one root: set before anything else is asked. */
-static char libexec[PATH_MAX] = "/usr/libexec/caretaker";
+static char libexec[PATH_MAX] = INSTALLED_LIBEXEC;
+static bool installed = true;
 static pthread_once_t libexec_once = PTHREAD_ONCE_INIT;
 static char root[PATH_MAX];
 
@@ -39,23 +41,36 @@ static void find_libexec(void)
 		return;
 	self[len] = '\0';
 	slash = strrchr(self, '/');
-	if (!slash || strncmp(self, "/usr/", 5) == 0)
+	if (!slash)
 		return;
 	*slash = '\0';
+	if (strcmp(self, INSTALLED_BIN) == 0 || strcmp(self, INSTALLED_SBIN) == 0 ||
+	    strcmp(self, INSTALLED_LIBEXEC) == 0)
+		return;
+	installed = false;
 	memcpy(libexec, self, (size_t)(slash - self) + 1);
 }
 
 const char *plat_place(enum plat_place place)
 {
 	switch (place) {
-	case PLAT_CONF: return "/etc/caretaker";
+	case PLAT_CONF: return INSTALLED_CONF;
 	case PLAT_STATE: return "/var/lib/caretaker";
 	case PLAT_RUN: return "/run/caretaker";
-	case PLAT_SHARE: return "/usr/share/caretaker";
+	case PLAT_SHARE: return INSTALLED_SHARE;
+	case PLAT_BIN: return INSTALLED_BIN;
+	case PLAT_SBIN: return INSTALLED_SBIN;
+	case PLAT_UNITS: return INSTALLED_UNITS;
 	case PLAT_LIBEXEC: break;
 	}
 	(void)pthread_once(&libexec_once, find_libexec);
 	return libexec;
+}
+
+bool plat_installed(void)
+{
+	(void)pthread_once(&libexec_once, find_libexec);
+	return installed;
 }
 
 void plat_set_root(const char *path)
