@@ -129,7 +129,7 @@ static int json_control(void *ctx, const struct store_control_row *row, struct e
 	jsonw_string(w, "wrong", buf_text(&wrong));
 	jsonw_string(w, "todo", buf_text(&todo));
 	if (row->evidence && *row->evidence)
-		jsonw_raw(w, "evidence", row->evidence, strlen(row->evidence));
+		jsonw_foreign(w, "evidence", row->evidence, strlen(row->evidence));
 	else
 		jsonw_null(w, "evidence");
 	jsonw_object_end(w);
@@ -149,8 +149,8 @@ static int json_event(void *ctx, const struct store_event_row *row, struct err *
 	jsonw_string(w, "type", row->type);
 	jsonw_string(w, "by", row->ours ? "collector" : "device");
 	jsonw_int(w, "count", row->count);
-	jsonw_raw(w, "data", row->data && *row->data ? row->data : "{}",
-		  row->data && *row->data ? strlen(row->data) : 2);
+	jsonw_foreign(w, "data", row->data && *row->data ? row->data : "{}",
+		      row->data && *row->data ? strlen(row->data) : 2);
 	jsonw_object_end(w);
 	return 0;
 }
@@ -198,7 +198,7 @@ static int json_parts(struct store *store, const struct store_device *d, struct 
 	buf_init(&rejected, 0);
 	ret = store->desk->rejected(store, d->id, &rejected, err);
 	if (!ret)
-		jsonw_raw(w, "rejected", buf_text(&rejected), rejected.len);
+		jsonw_foreign(w, "rejected", buf_text(&rejected), rejected.len);
 	buf_clear(&rejected);
 	if (ret)
 		return -1;
@@ -319,7 +319,10 @@ static void text_head(const struct store_device *d, int64_t now, struct buf *out
 		 report_presence(d->presence));
 	if (*d->status_why)
 		buf_addf(out, "  %s\n", d->status_why);
-	buf_addf(out, "  %s %s, serial number %s\n", d->hardware.vendor, d->hardware.model,
+	buf_addf(out, "  %s%s%s, serial number %s\n",
+		 !*d->hardware.vendor && !*d->hardware.model ? "make and model not known"
+							     : d->hardware.vendor,
+		 *d->hardware.vendor && *d->hardware.model ? " " : "", d->hardware.model,
 		 *d->hardware.serial ? d->hardware.serial : "not known");
 	buf_addf(out, "  enrolled %s, last seen %s, agent %s%s\n", came, seen, d->agent,
 		 d->is_volatile ? ", reset at each boot" : "");
