@@ -17,12 +17,11 @@
 #define MEMBER_MAX 64 /* what a {member} holds at most */
 #define MISSING "(not known)"
 
+/* Of the controls that this version checks. */
 static const struct reason *const tables[CONTROL_COUNT] = {
 	[CONTROL_SCREEN_LOCK] = reason_screen_lock,
-	[CONTROL_END_OF_DAY] = reason_end_of_day,
 	[CONTROL_ACCOUNTS] = reason_accounts,
 	[CONTROL_PASSWORD_POLICY] = reason_password_policy,
-	[CONTROL_HOURS] = reason_hours,
 	[CONTROL_REMOVABLE_STORAGE] = reason_removable_storage,
 	[CONTROL_HARDWARE] = reason_hardware,
 	[CONTROL_SOFTWARE] = reason_software,
@@ -32,7 +31,6 @@ static const struct reason *const tables[CONTROL_COUNT] = {
 	[CONTROL_REMOTE_ACCESS] = reason_remote_access,
 	[CONTROL_ANTI_VIRUS] = reason_anti_virus,
 	[CONTROL_UPDATES] = reason_updates,
-	[CONTROL_CHECK_IN] = reason_check_in,
 	[CONTROL_DISK_ENCRYPTION] = reason_disk_encryption,
 	[CONTROL_FIREWALL] = reason_firewall,
 	[CONTROL_TAMPER] = reason_tamper,
@@ -45,12 +43,18 @@ const struct reason reason_any[] = {
 	{"off", "The policy leaves this out.", "Nothing to do."},
 	{"cannot-tell", "This machine could not find out: {message}.",
 	 "Put that right, then run 'sudo caretaker check'."},
-	{"not-supported", "Caretaker cannot see this on this kind of system.",
-	 "Check it by hand, or leave it out of the policy for these machines."},
 	{"excepted", "An exception allows this until {until:date}.",
 	 "Nothing to do before then; ask for a new one in time if it is still needed."},
 	{NULL, NULL, NULL},
 };
+
+static const struct reason *table_of(enum control_id control)
+{
+	static const struct reason none[] = {{NULL, NULL, NULL}};
+
+	assert((unsigned)control < CONTROL_COUNT);
+	return tables[control] ? tables[control] : none;
+}
 
 static const struct reason *find_in(const struct reason *table, const char *token)
 {
@@ -62,10 +66,8 @@ static const struct reason *find_in(const struct reason *table, const char *toke
 
 static const struct reason *find(enum control_id control, const char *token)
 {
-	const struct reason *found;
+	const struct reason *found = find_in(table_of(control), token);
 
-	assert((unsigned)control < CONTROL_COUNT);
-	found = find_in(tables[control], token);
 	return found ? found : find_in(reason_any, token);
 }
 
@@ -78,8 +80,7 @@ const struct reason *reason_at(enum control_id control, size_t i)
 {
 	const struct reason *table;
 
-	assert((unsigned)control < CONTROL_COUNT);
-	for (table = tables[control]; table->token; table++)
+	for (table = table_of(control); table->token; table++)
 		if (i-- == 0)
 			return table;
 	for (table = reason_any; table->token; table++)

@@ -28,16 +28,6 @@ const struct reason reason_screen_lock[] = {
 	{NULL, NULL, NULL},
 };
 
-const struct reason reason_end_of_day[] = {
-	{"left-on", "The machine was still on at {at} after the end of the working day.",
-	 "Ask its users to shut it down, or allow the policy to remind them."},
-	{"logged-on",
-	 "{sessions:count} {sessions:session was|sessions were} still open after the end of the "
-	 "working day.",
-	 "Ask people to log off when they leave."},
-	{NULL, NULL, NULL},
-};
-
 const struct reason reason_accounts[] = {
 	{"auto-login", "Logged in automatically, without a password: {auto_login}.",
 	 "Switch automatic log-in off in the settings of {manager}."},
@@ -94,13 +84,5 @@ const struct reason reason_password_policy[] = {
 	 "After wrong guesses an account is locked for {lock_s:duration}; the policy asks for "
 	 "{lock_min_s:duration}.",
 	 "Set unlock_time = {lock_min_s} in /etc/security/faillock.conf."},
-	{NULL, NULL, NULL},
-};
-
-const struct reason reason_hours[] = {
-	{"outside-hours",
-	 "The machine was used outside school hours {times} {times:time|times}, last on "
-	 "{last:date}.",
-	 "Find out who used it; a pupils' machine is used only while staff supervise."},
 	{NULL, NULL, NULL},
 };

@@ -74,12 +74,6 @@ const struct reason reason_updates[] = {
 	{NULL, NULL, NULL},
 };
 
-const struct reason reason_check_in[] = {
-	{"overdue", "The machine was last seen on {last_seen:date}.",
-	 "Bring it in, switch it on and let it update."},
-	{NULL, NULL, NULL},
-};
-
 const struct reason reason_disk_encryption[] = {
 	{"plain", "Not encrypted: {plain}.",
 	 "Save the data and set the disk up anew with encryption (LUKS), or name the place in the "

@@ -18,10 +18,8 @@ extern const struct reason reason_any[]; /* tokens that every control has */
 
 /* reason_people.c */
 extern const struct reason reason_screen_lock[];
-extern const struct reason reason_end_of_day[];
 extern const struct reason reason_accounts[];
 extern const struct reason reason_password_policy[];
-extern const struct reason reason_hours[];
 
 /* reason_machine.c */
 extern const struct reason reason_removable_storage[];
@@ -35,7 +33,6 @@ extern const struct reason reason_remote_access[];
 /* reason_safeguards.c */
 extern const struct reason reason_anti_virus[];
 extern const struct reason reason_updates[];
-extern const struct reason reason_check_in[];
 extern const struct reason reason_disk_encryption[];
 extern const struct reason reason_firewall[];
 extern const struct reason reason_tamper[];

@@ -61,7 +61,7 @@ def hostile_device(collector):
         ('hardware', 'not-approved', {'devices': [{'name': n} for n in names]}),
         ('firewall', 'accepts-all', {'product': EVIL}),
         ('updates', 'cannot-tell', {'message': EVIL}),
-        ('hours', 'outside-hours', {'times': 3, 'last': EVIL}),
+        ('tamper', 'clock-back', {'back_s': EVIL}),
         ('of-a-newer-agent', 'newer-still', {'x': EVIL}))]
     text = json.dumps(body)
     ack = device.ack(device.beat(

@@ -236,7 +236,7 @@ static void has_two_sentences_for_every_token(void **state)
 					fail_msg("%s: token '%s' twice", control_name(control),
 						 reason->token);
 		}
-		assert_true(count > 5);
+		assert_true(count >= 4); /* those that every control has */
 	}
 }
 
