@@ -145,10 +145,11 @@ class Root:
             if library.startswith('/'):
                 shutil.copy(library, where / pathlib.Path(library).name)
 
-    def program(self, name, *args, folder='/facts', **kwargs):
+    def program(self, name, *args, folder='/facts', before=(), **kwargs):
+        """Runs a program that add_program() put in; 'before': a command that is to start it."""
         loader = next(p.name for p in self.path(folder).iterdir() if p.name.startswith('ld-'))
-        return self.run(f'{folder}/{loader}', '--library-path', folder, f'{folder}/{name}', *args,
-                        **kwargs)
+        return self.run(*before, f'{folder}/{loader}', '--library-path', folder,
+                        f'{folder}/{name}', *args, **kwargs)
 
 
 def make_deb(folder, name, version, changelog_date=None, files=None):

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/linux/dpkg.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
@@ -10,11 +12,52 @@
 #include "platform/linux/fact.h"
 
 #define STATUS "/var/lib/dpkg/status"
+#define UPDATES "/var/lib/dpkg/updates"
 #define STATUS_MAX (64u * 1024 * 1024)
 
 bool dpkg_present(void)
 {
 	return fact_exists(STATUS);
+}
+
+/* A process that dpkg or apt runs in holds it for as long as it changes something. */
+static bool is_held(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = fact_open(path, O_RDONLY);
+	bool held;
+
+	if (fd < 0)
+		return false;
+	held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	(void)close(fd);
+	return held;
+}
+
+static bool any(void *ctx, const char *name)
+{
+	(void)name;
+	*(bool *)ctx = true;
+	return false;
+}
+
+int dpkg_quiet(struct err *err)
+{
+	static const char *const locks[] = {"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock",
+					    "/var/lib/apt/lists/lock"};
+	bool half_done = false;
+
+	for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++)
+		if (is_held(locks[i]))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "packages are being changed just now: '%s' is held",
+				       locks[i]);
+	/* What dpkg has done and not yet written to its status file. */
+	fact_each(UPDATES, any, &half_done);
+	return half_done ? err_set(err, ERR_UNSUPPORTED,
+				   "dpkg was interrupted: run 'dpkg --configure -a' ('" UPDATES
+				   "' is not empty)")
+			 : 0;
 }
 
 static void copy_field(char *out, size_t size, const char *value, size_t len)
@@ -67,7 +110,8 @@ static const char *read_stanza(const char *at, const char *end, struct dpkg_pack
 	/* "install ok installed"; also what is unpacked or waits for a trigger is there to be run.
 	 */
 	out->installed = strstr(status, " installed") || strstr(status, " unpacked") ||
-			 strstr(status, " half-configured") || strstr(status, " triggers-");
+			 strstr(status, " half-installed") || strstr(status, " half-configured") ||
+			 strstr(status, " triggers-");
 	return at;
 }
 

@@ -15,11 +15,14 @@ struct dpkg_package {
 	char architecture[24];
 	char version[96];
 	bool held;
-	bool installed; /* not half removed, not only its configuration left */
+	bool installed; /* also when half of it is; not when only its configuration is left */
 };
 
 /* False: this system is not dpkg's. */
 bool dpkg_present(void);
+/* -1 and why, while packages or apt's lists are being changed, and after a dpkg that was
+ * interrupted: what is read then is neither what was nor what will be. */
+int dpkg_quiet(struct err *err);
 /* Every entry in the file's order; -1 from 'each' ends it with -1. */
 int dpkg_each(int (*each)(void *ctx, const struct dpkg_package *package, struct err *err),
 	      void *ctx, struct err *err);

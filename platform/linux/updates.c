@@ -241,12 +241,22 @@ static bool add_list(void *ctx, const char *name)
 	return true;
 }
 
+static bool add_preference(void *ctx, const char *name)
+{
+	char path[FACT_PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "/etc/apt/preferences.d/%s", name);
+	(void)add_file(ctx, path);
+	return true;
+}
+
 static uint64_t apt_identity(void)
 {
 	struct identity identity = {.sum = UINT64_C(14695981039346656037)};
 
 	(void)add_file(&identity, "/var/lib/dpkg/status");
 	(void)add_file(&identity, "/etc/apt/preferences");
+	fact_each("/etc/apt/preferences.d", add_preference, &identity);
 	fact_each("/var/lib/apt/lists", add_list, &identity);
 	return identity.sum;
 }
@@ -394,22 +404,43 @@ out:
 	return ret;
 }
 
+/* What was asked while dpkg or apt worked, or while a list or the status file was replaced, may
+ * miss a fix, and would be kept for a day. */
+static int ask_undisturbed(int64_t now, struct plat_updates *out, uint64_t *out_key,
+			   struct err *err)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		if (dpkg_quiet(err) < 0)
+			return -1;
+		*out_key = apt_identity();
+		if (ask_apt(now, out, err) < 0)
+			return -1;
+		if (dpkg_quiet(err) == 0 && apt_identity() == *out_key)
+			return 0;
+		plat_updates_clear(out);
+	}
+	return err_set(err, ERR_UNSUPPORTED, "packages or their lists changed while apt was asked");
+}
+
 static int pending_by_apt(const char *cache_dir, int64_t now, struct plat_updates *out,
 			  struct err *err)
 {
 	uint64_t key = apt_identity(), kept_key = 0;
+	struct err why;
 
 	if (cache_dir && cache_read(cache_dir, out, &kept_key)) {
 		bool fresh = out->asked_at <= now && now - out->asked_at < DAY_S;
 
 		if (kept_key == key || fresh) {
-			if (kept_key != key)
+			out->outdated = kept_key != key;
+			/* Nothing is struck off by a status file that is being replaced. */
+			if (out->outdated && dpkg_quiet(&why) == 0)
 				strike_off(out);
 			return 0;
 		}
 		plat_updates_clear(out);
 	}
-	if (ask_apt(now, out, err) < 0)
+	if (ask_undisturbed(now, out, &key, err) < 0)
 		return -1;
 	if (cache_dir)
 		cache_write(cache_dir, key, out);

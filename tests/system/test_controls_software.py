@@ -128,12 +128,13 @@ def test_a_fetched_fix_is_dated_by_its_changelog_and_overdue_until_it_is_install
     assert said['evidence']['overdue'] == ['school-editor']
     fix, = said['evidence']['pending']
     assert (fix['dated'], fix['severity']) == ('changelog', 'high')
-    # Installed: struck off at once, though apt is not asked again that day.
-    asked = said['evidence']['asked_at']
+    # Installed: struck off at once, though apt is not asked again that day; that it was not is said.
+    before = time.time()
+    assert 'asked_at' not in said['evidence']
     updated.run('apt-get', '-y', 'upgrade')
     said = check(updated, 'updates')['updates']
     assert (said['verdict'], said['why']) == ('pass', 'current'), said
-    assert said['evidence']['asked_at'] == asked
+    assert said['evidence']['asked_at'] <= time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(before))
 
 
 def test_a_current_machine_passes_and_a_held_fix_is_not_current(updated):
@@ -163,6 +164,61 @@ def test_updates_that_do_not_come_by_themselves_are_found_out(updated, command, 
     said = check(updated, 'updates')['updates']
     assert (said['verdict'], said['why']) == ('fail', 'not-automatic'), said
     assert said['evidence']['automatic_by'] == detail
+
+
+HOLD = """import fcntl, subprocess, sys
+held = open(sys.argv[1], 'a')
+fcntl.lockf(held, fcntl.LOCK_EX)
+sys.exit(subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL).returncode)
+"""
+
+
+def check_while_held(system, lock):
+    """What updates says while somebody inside holds the lock as dpkg and apt do."""
+    return parsed(system.program('facts', '--policy', '/policy.ini', '--state', '/state', 'updates',
+                                 before=['python3', '-c', HOLD, lock]))['updates']
+
+
+@pytest.mark.parametrize('lock', ['/var/lib/dpkg/lock-frontend', '/var/lib/dpkg/lock',
+                                  '/var/lib/apt/lists/lock'])
+def test_nothing_is_kept_of_what_is_read_while_packages_change(updated, lock):
+    updated.write('/policy.ini', '')
+    said = check_while_held(updated, lock)
+    assert (said['verdict'], said['why']) == ('unknown', 'cannot-tell'), said
+    assert said['evidence']['message'] == \
+        f"packages are being changed just now: '{lock}' is held"
+    assert not updated.path('/state/updates.txt').exists()
+    said = check(updated, 'updates')['updates']
+    assert (said['verdict'], said['why']) == ('pass', 'pending'), said
+
+
+def test_an_interrupted_dpkg_is_told_and_strikes_nothing_off_what_was_known(updated):
+    updated.write('/var/lib/dpkg/updates/0001', 'Package: school-editor\n')
+    said = check(updated, 'updates')['updates']
+    assert (said['verdict'], said['why']) == ('unknown', 'cannot-tell'), said
+    assert "run 'dpkg --configure -a'" in said['evidence']['message']
+    updated.path('/var/lib/dpkg/updates/0001').unlink()
+    assert check(updated, 'updates')['updates']['evidence']['pending_count'] == 1
+    # While dpkg writes, what is known stays: the status file alone would say that it is gone.
+    updated.write('/var/lib/dpkg/status',
+                  'Package: other\nStatus: install ok installed\nVersion: 1\n')
+    said = check_while_held(updated, '/var/lib/dpkg/lock')
+    assert said['evidence']['pending_count'] == 1, said
+    assert check(updated, 'updates')['updates']['evidence']['pending_count'] == 0
+
+
+def test_an_answer_got_while_a_list_is_replaced_is_not_kept(updated):
+    # An apt-get that works as always, and whose lists are another's when it has.
+    updated.run('sh', '-c', 'mv /usr/bin/apt-get /usr/bin/apt-get.real')
+    updated.write('/bin-apt-get', '#!/bin/sh\n/usr/bin/apt-get.real "$@"; code=$?\n'
+                  'touch /var/lib/apt/lists/*Packages*\nexit $code\n')
+    updated.run('sh', '-c', 'install -m 755 /bin-apt-get /usr/bin/apt-get')
+    said = check(updated, 'updates')['updates']
+    assert (said['verdict'], said['why']) == ('unknown', 'cannot-tell'), said
+    assert said['evidence']['message'] == 'packages or their lists changed while apt was asked'
+    assert not updated.path('/state/updates.txt').exists()
+    updated.run('mv', '/usr/bin/apt-get.real', '/usr/bin/apt-get')
+    assert check(updated, 'updates')['updates']['evidence']['pending_count'] == 1
 
 
 def test_old_lists_are_no_pass_and_none_cannot_tell(updated):
