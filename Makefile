@@ -22,7 +22,7 @@ endif
 # --- what there is -------------------------------------------------------------------------
 # A folder a layer; each becomes a static library, so a program links only what it calls.
 LAYERS    := base proto policy gate controls
-PROGRAMS  := caretakerd caretaker-check caretaker-scan caretaker-uplink caretaker caretaker-collector caretaker-fleet
+PROGRAMS  := caretakerd caretaker-check caretaker-scan caretaker-uplink caretaker-gate caretaker caretaker-collector caretaker-fleet
 
 caretakerd_DIR          := agent/daemon
 caretakerd_NEEDS        := gate platform base
@@ -36,6 +36,10 @@ caretaker-scan_LIBS     :=
 caretaker-uplink_DIR    := agent/uplink
 caretaker-uplink_NEEDS  := proto platform base
 caretaker-uplink_LIBS   := libcurl libssl libcrypto
+# udev runs it, in the initramfs too: static, so that it needs nothing there.
+caretaker-gate_DIR      := agent/gatekeeper
+caretaker-gate_NEEDS    := gate platform base
+caretaker-gate_LINK     := $(if $(SAN),,-static-pie)
 caretaker_DIR           := agent/cli
 caretaker_NEEDS         := gate policy proto platform base
 caretaker_LIBS          := libcrypto zlib inih libcjson
@@ -56,6 +60,7 @@ ALLOW := agent/base: \
          agent/daemon:agent/base,agent/gate,platform \
          agent/check:agent/base,agent/proto,agent/policy,agent/gate,agent/controls,platform \
          agent/scan:agent/base,agent/gate,platform \
+         agent/gatekeeper:agent/base,agent/gate,platform,pkg/udev \
          agent/uplink:agent/base,agent/proto,platform \
          agent/cli:agent/base,agent/proto,agent/policy,agent/gate,platform \
          platform:agent/base \
@@ -67,7 +72,7 @@ obj     = $(patsubst %.c,$(B)/%.o,$(1))
 lib     = $(patsubst %,$(B)/lib%.a,$(1))
 pkgs    = $(if $(1),$(shell $(PKG_CONFIG) $(2) $(1) 2>/dev/null))
 # Larger pieces of text that a program carries: FILE -> gen/FILE.h holding its bytes.
-EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/hardware/*.ini conf/policies/default.ini tools/collector/*.sql tools/collector/openapi.json)
+EMBED   := $(wildcard conf/heartbeat-dict-1.txt conf/fleet.ini conf/hardware/*.ini conf/policies/default.ini pkg/udev/*.rules tools/collector/*.sql tools/collector/openapi.json)
 GEN     := $(patsubst %,$(B)/gen/%.h,$(EMBED)) $(B)/gen/installed.h
 
 SRC_platform := $(wildcard platform/$(PLATFORM)/*.c)
@@ -112,7 +117,7 @@ $(foreach l,$(LAYERS) platform fake,$(eval $(call layer_rule,$(l))))
 define program_rule
 $(B)/$(1): $(call obj,$(wildcard $($(1)_DIR)/*.c)) $(call lib,$($(1)_NEEDS))
 	@echo "  LD      $$@"
-	$$(Q)$$(CC) $$(CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(call pkgs,$($(1)_LIBS),--libs) -lpthread -lm
+	$$(Q)$$(CC) $$(CFLAGS) $$(LINK) $$(LDFLAGS) $$($(1)_LINK) -o $$@ $$^ $$(call pkgs,$($(1)_LIBS),--libs) -lpthread -lm
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -128,7 +133,7 @@ layers: ## includes stay within ALLOW; one .c file a library; no OS outside plat
 	@tools/dev/layers $(ALLOW)
 
 portable: $(GEN) ## the portable code compiles with mingw-w64 (compile only)
-	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/gate agent/controls agent/check agent/scan agent/cli agent/uplink agent/daemon platform/fake
+	@tools/dev/portable $(CPPFLAGS) -- agent/base agent/proto agent/policy agent/gate agent/gatekeeper agent/controls agent/check agent/scan agent/cli agent/uplink agent/daemon platform/fake
 
 format: ## clang-format finds nothing to change
 	@clang-format --dry-run -Werror $(FORMATTED) && echo "ok format ($(words $(FORMATTED)))"

@@ -1,0 +1,80 @@
+/* caretaker-gate: lets through what the policy does not hold, with no daemon: called by udev, also
+ * in the initramfs.  It only ever opens; what waits stays as the kernel made it, shut.
+ *
+ * Every path lies below plat_root(), so that tests give a folder of their own; commands of the
+ * system (udevadm, update-initramfs) are run only where that is "".
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_GATEKEEPER_H
+#define CARETAKER_GATEKEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/base/compiler.h"
+#include "agent/gate/device.h"
+
+struct buf;
+struct err;
+struct gate_rules;
+
+#define KEEP_PATH 768
+#define KEEP_USB "/sys/bus/usb/devices"
+/* What arm writes and the helper reads: on /etc, which is there before /var is. */
+#define KEEP_RULES "/etc/caretaker/gate.rules"
+#define KEEP_SYSTEM "/etc/caretaker/gate.system"
+#define KEEP_ALIASES "/etc/caretaker/gate.alias" /* in the initramfs alone */
+#define KEEP_UDEV "/etc/udev/rules.d/10-caretaker-gate.rules"
+#define KEEP_MODPROBE "/etc/modprobe.d/caretaker-gate.conf"
+#define KEEP_PARAMETER "/sys/module/usbcore/parameters/authorized_default"
+
+/* --- files.c --- */
+/* plat_root() and the rest; a path too long is cut, and then opens nothing. */
+void keep_path(char out[KEEP_PATH], const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A short file of /sys or /proc, its closing newline dropped; "" when it cannot be read. */
+void keep_attribute(char *out, size_t out_size, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool keep_exists(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Words on stderr when it fails; a device that is gone is none. */
+int keep_write(const char *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Names in a folder; a folder that is not there has none. */
+void keep_list(void (*each)(void *ctx, const char *name), void *ctx, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+/* The text up to the next of 'stops', which becomes a NUL; NULL at the end, as strsep() has it. */
+char *keep_cut(char **at, const char *stops);
+/* caretaker.usb=off stands on the kernel's command line. */
+bool keep_is_off(void);
+
+/* --- usb.c --- */
+/* A root hub "usb1": its devices' interfaces begin shut from here on, devices are authorised. */
+int keep_hub(const char *name);
+/* A device "2-1.4", an interface of it, or a root hub: authorises all that is not held. */
+int keep_device(const char *name);
+/* Everything, as the kernel would have it without us. */
+void keep_open_all(void);
+/* Every root hub gets these; NULL leaves it. */
+void keep_hub_defaults(const char *interfaces, const char *devices);
+/* Reads what the device at 'port' says of itself: its ids and names, no interface. */
+bool keep_read_ids(const char *port, struct gate_device *out);
+
+/* --- aliases.c --- */
+/* Asks this kernel's tables what would bind; sets 'aliases_unread' where they cannot be read. */
+void keep_resolve(struct gate_device *device, const char *modules);
+/* Prints each alias of a storage driver; -1 when the tables cannot be read. */
+int keep_print_aliases(const char *modules, struct err *err);
+void keep_set_modules(const char *folder); /* instead of /lib/modules/RELEASE; kept */
+
+/* --- system.c --- */
+/* A line "ID PORT" for each USB device that the running system lies on, or a key of its disks.
+ * ERR_UNSUPPORTED when that cannot be told and some USB disk is there. */
+int keep_system_devices(struct buf *out, struct err *err);
+/* Whether 'list' names this device at this port, or, while no other like it is plugged in, at any
+ * other one. */
+bool keep_is_system(const char *list, const struct gate_device *device);
+
+/* --- arm.c --- */
+int keep_arm(void);
+int keep_disarm(void);
+int keep_follow(const char *state);
+int keep_status(void);
+void keep_set_state(const char *state);
+
+#endif
