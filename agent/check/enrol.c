@@ -17,11 +17,11 @@
 #include "agent/check/agent.h"
 #include "agent/check/gate_rules.h"
 #include "agent/check/keystore.h"
-#include "agent/check/read.h"
 #include "agent/check/ship.h"
 #include "agent/check/uplink_call.h"
 #include "agent/proto/deflate.h"
 #include "agent/proto/jws.h"
+#include "agent/proto/member.h"
 #include "platform/os.h"
 #include "platform/system.h"
 
@@ -73,7 +73,7 @@ static int attempt_read(const struct json *root, struct attempt *out, struct err
 
 	if (!json_is_object(root))
 		return err_set(err, ERR_INVALID, "expected an object");
-	if (read_text(root, "code", out->code_text, sizeof(out->code_text), err) < 0 ||
+	if (member_text(root, "code", out->code_text, sizeof(out->code_text), err) < 0 ||
 	    json_get_string(root, "request", jws_typ_max(JWS_ENROL), &request, err) < 0 ||
 	    enrol_code_parse(out->code_text, strlen(out->code_text), &out->code, err) < 0)
 		return -1;

@@ -8,7 +8,7 @@
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
 #include "agent/check/places.h"
-#include "agent/check/read.h"
+#include "agent/proto/member.h"
 #include "platform/hardware.h"
 
 #include <string.h>
@@ -60,11 +60,11 @@ static int read_hardware(const struct json *root, struct enrol_hardware *out, st
 	const struct json *hardware;
 
 	if (json_get_object(root, "hardware", &hardware, err) < 0 ||
-	    read_text(hardware, "serial", out->serial, sizeof(out->serial), err) < 0 ||
-	    read_text(hardware, "uuid", out->uuid, sizeof(out->uuid), err) < 0 ||
-	    read_text(hardware, "board", out->board, sizeof(out->board), err) < 0 ||
-	    read_text(hardware, "vendor", out->vendor, sizeof(out->vendor), err) < 0 ||
-	    read_text(hardware, "model", out->model, sizeof(out->model), err) < 0)
+	    member_text(hardware, "serial", out->serial, sizeof(out->serial), err) < 0 ||
+	    member_text(hardware, "uuid", out->uuid, sizeof(out->uuid), err) < 0 ||
+	    member_text(hardware, "board", out->board, sizeof(out->board), err) < 0 ||
+	    member_text(hardware, "vendor", out->vendor, sizeof(out->vendor), err) < 0 ||
+	    member_text(hardware, "model", out->model, sizeof(out->model), err) < 0)
 		return -1;
 	return 0;
 }
@@ -76,16 +76,18 @@ static int read_identity(const struct json *root, struct identity *out, struct e
 	if (!json_is_object(root))
 		return err_set(err, ERR_INVALID, "expected an object");
 	if (json_get_int(root, "v", 1, 1, &v, err) < 0 ||
-	    read_text(root, "device", out->device, sizeof(out->device), err) < 0 ||
+	    member_text(root, "device", out->device, sizeof(out->device), err) < 0 ||
 	    json_get_bool(root, "waiting", &out->waiting, err) < 0 ||
-	    read_text(root, "org", out->org, sizeof(out->org), err) < 0 ||
-	    read_text(root, "host", out->host, sizeof(out->host), err) < 0 ||
+	    member_text(root, "org", out->org, sizeof(out->org), err) < 0 ||
+	    member_text(root, "host", out->host, sizeof(out->host), err) < 0 ||
 	    json_get_bool(root, "trust_system", &out->trust_system, err) < 0 ||
-	    read_text(root, "school", out->school, sizeof(out->school), err) < 0 ||
-	    read_text(root, "group", out->group, sizeof(out->group), err) < 0 ||
-	    json_get_int(root, "enrolled_at", -READ_MAX, READ_MAX, &out->enrolled_at, err) < 0 ||
-	    json_get_int(root, "audit_until", -READ_MAX, READ_MAX, &out->audit_until, err) < 0 ||
-	    read_text(root, "root", out->root, sizeof(out->root), err) < 0 ||
+	    member_text(root, "school", out->school, sizeof(out->school), err) < 0 ||
+	    member_text(root, "group", out->group, sizeof(out->group), err) < 0 ||
+	    json_get_int(root, "enrolled_at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &out->enrolled_at,
+			 err) < 0 ||
+	    json_get_int(root, "audit_until", -MEMBER_INT_MAX, MEMBER_INT_MAX, &out->audit_until,
+			 err) < 0 ||
+	    member_text(root, "root", out->root, sizeof(out->root), err) < 0 ||
 	    read_hardware(root, &out->hardware, err) < 0)
 		return -1;
 	return 0;

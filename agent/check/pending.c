@@ -8,7 +8,7 @@
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
 #include "agent/check/places.h"
-#include "agent/check/read.h"
+#include "agent/proto/member.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +44,10 @@ int pending_save(struct pending *pending, struct places *places, struct err *err
 	jsonw_int(&w, "lost", (int64_t)pending->lost);
 	jsonw_int(&w, "rescued_seq", pending->rescued_seq);
 	jsonw_string(&w, "memory", pending->memory);
+	if (pending->taken) {
+		jsonw_int(&w, "taken", pending->taken);
+		jsonw_string(&w, "taken_hash", pending->taken_hash);
+	}
 	jsonw_array(&w, "events");
 	for (unsigned i = 0; i < pending->count; i++) {
 		const struct pending_event *e = &pending->events[i];
@@ -115,9 +119,9 @@ static int read_event(const struct json *member, struct pending *to, struct err 
 	int64_t id, at, count;
 	const char *data;
 
-	if (json_get_int(member, "id", 1, READ_MAX, &id, err) < 0 ||
-	    json_get_int(member, "at", -READ_MAX, READ_MAX, &at, err) < 0 ||
-	    read_text(member, "type", type, sizeof(type), err) < 0 ||
+	if (json_get_int(member, "id", 1, MEMBER_INT_MAX, &id, err) < 0 ||
+	    json_get_int(member, "at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &at, err) < 0 ||
+	    member_text(member, "type", type, sizeof(type), err) < 0 ||
 	    json_get_int(member, "count", 1, UINT32_MAX, &count, err) < 0 ||
 	    json_get_string(member, "data", HEARTBEAT_MAX_EVENT, &data, err) < 0)
 		return -1;
@@ -145,11 +149,13 @@ static int read_all(const struct json *root, struct pending *to, struct err *err
 	if (!json_is_object(root))
 		return err_set(err, ERR_INVALID, "expected an object");
 	if (json_get_int(root, "v", 1, 1, &v, err) < 0 ||
-	    json_get_int(root, "for_seq", 0, READ_MAX, &to->for_seq, err) < 0 ||
-	    json_get_int(root, "next_id", 1, READ_MAX, &next_id, err) < 0 ||
-	    json_get_int(root, "lost", 0, READ_MAX, &lost, err) < 0 ||
-	    json_opt_int(root, "rescued_seq", 0, READ_MAX, &to->rescued_seq, err) < 0 ||
-	    read_text(root, "memory", to->memory, sizeof(to->memory), err) < 0 ||
+	    json_get_int(root, "for_seq", 0, MEMBER_INT_MAX, &to->for_seq, err) < 0 ||
+	    json_get_int(root, "next_id", 1, MEMBER_INT_MAX, &next_id, err) < 0 ||
+	    json_get_int(root, "lost", 0, MEMBER_INT_MAX, &lost, err) < 0 ||
+	    json_opt_int(root, "rescued_seq", 0, MEMBER_INT_MAX, &to->rescued_seq, err) < 0 ||
+	    member_text(root, "memory", to->memory, sizeof(to->memory), err) < 0 ||
+	    json_opt_int(root, "taken", 0, MEMBER_INT_MAX, &to->taken, err) < 0 ||
+	    member_opt_text(root, "taken_hash", to->taken_hash, sizeof(to->taken_hash), err) < 0 ||
 	    json_get_array(root, "events", PENDING_EVENTS_MAX, &events, err) < 0)
 		return -1;
 	to->next_id = (uint64_t)next_id;
@@ -233,6 +239,12 @@ void pending_add(struct pending *pending, const char *type, int64_t at, const ch
 		 size_t len)
 {
 	add(pending, type, at, data, len, 1);
+}
+
+void pending_add_many(struct pending *pending, const char *type, int64_t at, const char *data,
+		      size_t len, uint32_t count)
+{
+	add(pending, type, at, data, len, count);
 }
 
 void pending_add_once(struct pending *pending, const char *type, int64_t at, const char *data,

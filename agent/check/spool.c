@@ -6,8 +6,8 @@
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "agent/check/places.h"
-#include "agent/check/read.h"
 #include "agent/proto/jws.h"
+#include "agent/proto/member.h"
 #include "platform/os.h"
 
 #include <stdio.h>
@@ -62,7 +62,7 @@ static int each_file(void *ctx, const char *name, struct err *err)
 		return 0;
 	memcpy(digits, name, len);
 	digits[len] = '\0';
-	if (text_int(digits, 1, READ_MAX, &seq) < 0)
+	if (text_int(digits, 1, MEMBER_INT_MAX, &seq) < 0)
 		return 0;
 	return insert(ctx, seq) < 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }

@@ -8,7 +8,7 @@
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
 #include "agent/check/places.h"
-#include "agent/check/read.h"
+#include "agent/proto/member.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,15 +170,15 @@ int state_save(const struct state *s, struct places *places, struct err *err)
 static int read_clock(const struct json *root, struct clock *out, struct err *err)
 {
 	const struct json *clock;
-	int64_t max = READ_MAX;
+	int64_t max = MEMBER_INT_MAX;
 
 	if (json_get_object(root, "clock", &clock, err) < 0 ||
 	    json_get_int(clock, "acked_time", -max, max, &out->acked_time, err) < 0 ||
 	    json_get_int(clock, "acked_uptime_ms", 0, max, &out->acked_uptime_ms, err) < 0 ||
-	    read_text(clock, "acked_boot", out->acked_boot, sizeof(out->acked_boot), err) < 0 ||
+	    member_text(clock, "acked_boot", out->acked_boot, sizeof(out->acked_boot), err) < 0 ||
 	    json_get_int(clock, "best", -max, max, &out->best, err) < 0 ||
 	    json_get_int(clock, "best_uptime_ms", 0, max, &out->best_uptime_ms, err) < 0 ||
-	    read_text(clock, "best_boot", out->best_boot, sizeof(out->best_boot), err) < 0)
+	    member_text(clock, "best_boot", out->best_boot, sizeof(out->best_boot), err) < 0)
 		return -1;
 	return 0;
 }
@@ -189,9 +189,9 @@ static int read_told(const struct json *control, const char *name, struct state_
 	const struct json *told;
 
 	if (json_get_object(control, name, &told, err) < 0 ||
-	    read_text(told, "standing", out->standing, sizeof(out->standing), err) < 0 ||
-	    read_text(told, "evidence", out->evidence, sizeof(out->evidence), err) < 0 ||
-	    json_get_int(told, "at", -READ_MAX, READ_MAX, &out->at, err) < 0)
+	    member_text(told, "standing", out->standing, sizeof(out->standing), err) < 0 ||
+	    member_text(told, "evidence", out->evidence, sizeof(out->evidence), err) < 0 ||
+	    json_get_int(told, "at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &out->at, err) < 0)
 		return -1;
 	return 0;
 }
@@ -224,10 +224,10 @@ static int read_control(const struct json *member, struct state_control *c, stru
 		return -1;
 	if (mode_parse(mode, &c->mode) < 0 || verdict_parse(verdict, &c->verdict) < 0)
 		return err_set(err, ERR_INVALID, "unknown mode or verdict");
-	if (read_text(member, "why", c->why, sizeof(c->why), err) < 0 ||
-	    json_get_int(member, "since", -READ_MAX, READ_MAX, &c->since, err) < 0 ||
-	    json_get_int(member, "due_at", -READ_MAX, READ_MAX, &c->due_at, err) < 0 ||
-	    json_get_int(member, "until", -READ_MAX, READ_MAX, &c->until, err) < 0 ||
+	if (member_text(member, "why", c->why, sizeof(c->why), err) < 0 ||
+	    json_get_int(member, "since", -MEMBER_INT_MAX, MEMBER_INT_MAX, &c->since, err) < 0 ||
+	    json_get_int(member, "due_at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &c->due_at, err) < 0 ||
+	    json_get_int(member, "until", -MEMBER_INT_MAX, MEMBER_INT_MAX, &c->until, err) < 0 ||
 	    read_told(member, "sent", &c->sent, err) < 0 ||
 	    read_told(member, "flying", &c->flying, err) < 0 ||
 	    read_evidence(member, &c->evidence, err) < 0)
@@ -259,11 +259,11 @@ static int read_facts(const struct json *root, const char *name, struct state_fa
 	const struct json *facts;
 
 	if (json_get_object(root, name, &facts, err) < 0 ||
-	    read_text(facts, "policy", out->policy, sizeof(out->policy), err) < 0 ||
-	    read_text(facts, "inventory", out->inventory, sizeof(out->inventory), err) < 0 ||
-	    read_text(facts, "boot", out->boot, sizeof(out->boot), err) < 0 ||
-	    read_text(facts, "agent", out->agent, sizeof(out->agent), err) < 0 ||
-	    json_get_int(facts, "exceptions", 0, READ_MAX, &out->exceptions, err) < 0)
+	    member_text(facts, "policy", out->policy, sizeof(out->policy), err) < 0 ||
+	    member_text(facts, "inventory", out->inventory, sizeof(out->inventory), err) < 0 ||
+	    member_text(facts, "boot", out->boot, sizeof(out->boot), err) < 0 ||
+	    member_text(facts, "agent", out->agent, sizeof(out->agent), err) < 0 ||
+	    json_get_int(facts, "exceptions", 0, MEMBER_INT_MAX, &out->exceptions, err) < 0)
 		return -1;
 	return 0;
 }
@@ -277,8 +277,8 @@ static int read_signers(const struct json *root, struct state *s, struct err *er
 	for (const struct json *i = json_first(list); i; i = json_next(i)) {
 		struct state_serial *to = &s->policy_serials[s->policy_serial_count];
 
-		if (read_text(i, "kid", to->kid, sizeof(to->kid), err) < 0 ||
-		    json_get_int(i, "serial", 0, READ_MAX, &to->serial, err) < 0)
+		if (member_text(i, "kid", to->kid, sizeof(to->kid), err) < 0 ||
+		    json_get_int(i, "serial", 0, MEMBER_INT_MAX, &to->serial, err) < 0)
 			return err_wrap(err, "policy_serials");
 		s->policy_serial_count++;
 	}
@@ -294,9 +294,9 @@ static int read_rejected(const struct json *root, struct state *s, struct err *e
 	for (const struct json *i = json_first(list); i; i = json_next(i)) {
 		struct heartbeat_rejected *to = &s->rejected[s->rejected_count];
 
-		if (read_text(i, "what", to->what, sizeof(to->what), err) < 0 ||
-		    json_get_int(i, "serial", 0, READ_MAX, &to->serial, err) < 0 ||
-		    read_text(i, "why", to->why, sizeof(to->why), err) < 0)
+		if (member_text(i, "what", to->what, sizeof(to->what), err) < 0 ||
+		    json_get_int(i, "serial", 0, MEMBER_INT_MAX, &to->serial, err) < 0 ||
+		    member_text(i, "why", to->why, sizeof(to->why), err) < 0)
 			return err_wrap(err, "rejected");
 		s->rejected_count++;
 	}
@@ -314,8 +314,8 @@ static int read_allowed(const struct json *root, struct state *s, struct err *er
 	for (const struct json *i = json_first(list); i; i = json_next(i)) {
 		struct state_allowed *to = &s->allowed[s->allowed_count];
 
-		if (read_text(i, "id", to->id, sizeof(to->id), err) < 0 ||
-		    json_get_int(i, "at", -READ_MAX, READ_MAX, &to->at, err) < 0)
+		if (member_text(i, "id", to->id, sizeof(to->id), err) < 0 ||
+		    json_get_int(i, "at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &to->at, err) < 0)
 			return err_wrap(err, "allowed");
 		s->allowed_count++;
 	}
@@ -331,8 +331,8 @@ static int read_marks(const struct json *root, struct state *s, struct err *err)
 	for (const struct json *i = json_first(list); i; i = json_next(i)) {
 		struct state_mark *to = &s->marks[s->mark_count];
 
-		if (json_get_int(i, "seq", 0, READ_MAX, &to->seq, err) < 0 ||
-		    json_get_int(i, "at", -READ_MAX, READ_MAX, &to->at, err) < 0)
+		if (json_get_int(i, "seq", 0, MEMBER_INT_MAX, &to->seq, err) < 0 ||
+		    json_get_int(i, "at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &to->at, err) < 0)
 			return err_wrap(err, "marks");
 		s->mark_count++;
 	}
@@ -344,21 +344,24 @@ static int read_numbers(const struct json *root, struct state *s, struct err *er
 	int64_t v, dicts, failures, refused_row;
 
 	if (json_get_int(root, "v", 1, 1, &v, err) < 0 ||
-	    json_get_int(root, "acked_seq", 0, READ_MAX, &s->acked_seq, err) < 0 ||
-	    json_get_int(root, "seq_floor", 0, READ_MAX, &s->seq_floor, err) < 0 ||
-	    json_get_int(root, "full_at", -READ_MAX, READ_MAX, &s->full_at, err) < 0 ||
+	    json_get_int(root, "acked_seq", 0, MEMBER_INT_MAX, &s->acked_seq, err) < 0 ||
+	    json_get_int(root, "seq_floor", 0, MEMBER_INT_MAX, &s->seq_floor, err) < 0 ||
+	    json_get_int(root, "full_at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &s->full_at, err) < 0 ||
 	    json_get_bool(root, "need_full", &s->need_full, err) < 0 ||
 	    json_get_bool(root, "chain_begins", &s->chain_begins, err) < 0 ||
-	    json_get_int(root, "flying_seq", 0, READ_MAX, &s->flying_seq, err) < 0 ||
+	    json_get_int(root, "flying_seq", 0, MEMBER_INT_MAX, &s->flying_seq, err) < 0 ||
 	    json_get_int(root, "dicts", 0, UINT32_MAX, &dicts, err) < 0 ||
-	    json_get_int(root, "resend_next", 0, READ_MAX, &s->resend_next, err) < 0 ||
-	    json_get_int(root, "resend_to", 0, READ_MAX, &s->resend_to, err) < 0 ||
-	    json_get_int(root, "exceptions_serial", 0, READ_MAX, &s->exceptions_serial, err) < 0 ||
-	    json_opt_int(root, "rotated_seq", 0, READ_MAX, &s->rotated_seq, err) < 0 ||
+	    json_get_int(root, "resend_next", 0, MEMBER_INT_MAX, &s->resend_next, err) < 0 ||
+	    json_get_int(root, "resend_to", 0, MEMBER_INT_MAX, &s->resend_to, err) < 0 ||
+	    json_get_int(root, "exceptions_serial", 0, MEMBER_INT_MAX, &s->exceptions_serial, err) <
+		    0 ||
+	    json_opt_int(root, "rotated_seq", 0, MEMBER_INT_MAX, &s->rotated_seq, err) < 0 ||
 	    json_get_int(root, "refused_row", 0, 1000000, &refused_row, err) < 0 ||
 	    json_get_int(root, "failures", 0, 1000000, &failures, err) < 0 ||
-	    json_get_int(root, "retry_uptime_ms", 0, READ_MAX, &s->retry_uptime_ms, err) < 0 ||
-	    json_get_int(root, "contact_at", -READ_MAX, READ_MAX, &s->contact_at, err) < 0)
+	    json_get_int(root, "retry_uptime_ms", 0, MEMBER_INT_MAX, &s->retry_uptime_ms, err) <
+		    0 ||
+	    json_get_int(root, "contact_at", -MEMBER_INT_MAX, MEMBER_INT_MAX, &s->contact_at, err) <
+		    0)
 		return -1;
 	s->dicts = (unsigned)dicts;
 	s->failures = (unsigned)failures;
@@ -371,13 +374,13 @@ static int read_all(const struct json *root, struct state *s, struct err *err)
 	if (!json_is_object(root))
 		return err_set(err, ERR_INVALID, "expected an object");
 	if (read_numbers(root, s, err) < 0 ||
-	    read_text(root, "acked_hash", s->acked_hash, sizeof(s->acked_hash), err) < 0 ||
-	    read_text(root, "epoch", s->epoch, sizeof(s->epoch), err) < 0 ||
-	    read_text(root, "boot", s->boot, sizeof(s->boot), err) < 0 ||
-	    read_text(root, "rotated_kid", s->rotated_kid, sizeof(s->rotated_kid), err) < 0 ||
-	    read_text(root, "retry_boot", s->retry_boot, sizeof(s->retry_boot), err) < 0 ||
-	    read_text(root, "trouble", s->trouble, sizeof(s->trouble), err) < 0 ||
-	    read_text(root, "inventory", s->inventory, sizeof(s->inventory), err) < 0 ||
+	    member_text(root, "acked_hash", s->acked_hash, sizeof(s->acked_hash), err) < 0 ||
+	    member_text(root, "epoch", s->epoch, sizeof(s->epoch), err) < 0 ||
+	    member_text(root, "boot", s->boot, sizeof(s->boot), err) < 0 ||
+	    member_text(root, "rotated_kid", s->rotated_kid, sizeof(s->rotated_kid), err) < 0 ||
+	    member_text(root, "retry_boot", s->retry_boot, sizeof(s->retry_boot), err) < 0 ||
+	    member_text(root, "trouble", s->trouble, sizeof(s->trouble), err) < 0 ||
+	    member_text(root, "inventory", s->inventory, sizeof(s->inventory), err) < 0 ||
 	    read_facts(root, "sent_facts", &s->sent_facts, err) < 0 ||
 	    read_facts(root, "flying_facts", &s->flying_facts, err) < 0 ||
 	    read_clock(root, &s->clock, err) < 0 || read_signers(root, s, err) < 0 ||
