@@ -41,6 +41,10 @@ struct pending {
 	uint64_t lost;       /* since the last heartbeat that was signed */
 	int64_t rescued_seq; /* the refused heartbeat whose events were taken back last */
 	char memory[HASH_TEXT];
+	/* The gate's file of events begins with so many bytes of this hash that are in here already
+	 * (hardware_events.h). */
+	int64_t taken;
+	char taken_hash[HASH_TEXT];
 	struct pending_event *events;
 	unsigned count;
 	size_t data_size;
@@ -57,6 +61,9 @@ int pending_parse(const char *text, size_t len, struct pending *out, struct err 
 /* 'data' is a JSON object.  The same type with the same data is one event that counts up. */
 void pending_add(struct pending *pending, const char *type, int64_t at, const char *data,
 		 size_t len);
+/* The same, standing for 'count' of them. */
+void pending_add_many(struct pending *pending, const char *type, int64_t at, const char *data,
+		      size_t len, uint32_t count);
 /* The same for what a repeated try would say again: it does not count up. */
 void pending_add_once(struct pending *pending, const char *type, int64_t at, const char *data,
 		      size_t len);
