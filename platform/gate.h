@@ -34,7 +34,7 @@ struct plat_port_device {
 
 struct plat_gate;
 /* 'sysfs' is "/sys" (NULL), 'modules' "/lib/modules/RELEASE" (NULL), but for tests: theirs is
- * FOLDER/sys, and proc, dev, etc and run are looked for beside it. */
+ * FOLDER/sys, and proc, dev, etc, run and lib/modules are looked for beside it. */
 int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err);
 void plat_gate_close(struct plat_gate *gate);
 

@@ -14,13 +14,14 @@ UNIT_DAEMON := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/daemo
 UNIT       := $(UNIT_DAEMON) $(UNIT_FLEET) $(UNIT_FAKE) $(UNIT_LINUX) $(UNIT_COLL) $(UNIT_CHECK)
 COLL_OBJ   := $(filter-out %/main.o,$(call obj,$(wildcard tools/collector/*.c)))
 FLEET_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard tools/fleet/*.c)))
+DAEMON_OBJ := $(filter-out %/main.o %/watch.o,$(call obj,$(wildcard agent/daemon/*.c)))
 CHECK_OBJ  := $(filter-out %/main.o,$(call obj,$(wildcard agent/check/*.c)))
 
 $(UNIT_FAKE): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls gate policy proto fake base)
 $(UNIT_LINUX): $(B)/unit/%: $(B)/tests/unit/%.o $(call lib,controls gate policy proto platform base)
 $(UNIT_COLL): $(B)/unit/%: $(B)/tests/unit/%.o $(COLL_OBJ) $(call lib,policy proto platform base)
 $(UNIT_CHECK): $(B)/unit/%: $(B)/tests/unit/%.o $(CHECK_OBJ) $(call lib,controls gate policy proto fake base)
-$(UNIT_DAEMON): $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,agent/daemon/schedule.c agent/daemon/settings.c) $(call lib,gate fake base)
+$(UNIT_DAEMON): $(B)/unit/%: $(B)/tests/unit/%.o $(DAEMON_OBJ) $(call lib,gate fake base)
 $(UNIT_FLEET): $(B)/unit/%: $(B)/tests/unit/%.o $(FLEET_OBJ) $(call lib,policy proto platform base)
 $(UNIT):
 	@mkdir -p $(@D)

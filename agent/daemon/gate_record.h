@@ -45,10 +45,68 @@
 #ifndef CARETAKER_DAEMON_GATE_RECORD_H
 #define CARETAKER_DAEMON_GATE_RECORD_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/gate/device.h"
+
+struct err;
+
 #define GATE_RECORD_FOLDER "hardware"
 #define GATE_RECORD_EVENTS "hardware/events.jsonl"
 #define GATE_RECORD_LOCK "hardware/events.lock"
 #define GATE_RECORD_SHOWN "hardware.json"
 #define GATE_RECORD_MAX (256 * 1024)
+
+#define GATE_RECORD_CODES 8     /* interfaces that are named; a dock has more */
+#define GATE_RECORD_SPAN_S 60   /* the same again within that is one more line, with a count */
+#define GATE_RECORD_KEPT 16     /* devices of which that is known */
+#define GATE_RECORD_BURST 40    /* lines ... */
+#define GATE_RECORD_BURST_S 600 /* ... in so many seconds; what comes on top is counted as lost */
+
+/* Text of a device's own is cleaned before it gets here. */
+struct gate_facts_shown {
+	char id[GATE_ID], port[GATE_NAME], reference[8];
+	char kind[16], maker[GATE_TEXT], model[GATE_TEXT];
+	char codes[GATE_RECORD_CODES][8]; /* "080650" */
+	unsigned code_count;
+};
+
+struct gate_event {
+	char type[24];
+	int64_t at;
+	uint32_t count;
+	bool enforced, without_device;
+	struct gate_facts_shown device;
+	uint64_t bytes; /* 0: no medium decided */
+	char file_system[24];
+	const char *verdict; /* static */
+	char why[32];
+	int line;
+	char exception[64];
+	int64_t until;
+	char user[64];
+};
+
+struct gate_record {
+	char events[300], lock[300];
+	struct gate_kept {
+		struct gate_event event; /* of its repeats: 'count' is how many wait */
+		int64_t since_ms;        /* 0: this place is free */
+	} kept[GATE_RECORD_KEPT];
+	int64_t burst_ms;
+	unsigned burst;
+	uint64_t lost;
+	uint64_t written; /* lines, since the start */
+};
+
+void gate_record_init(struct gate_record *record, const char *state);
+/* Writes the event, or counts it to the one it repeats. */
+void gate_record_event(struct gate_record *record, const struct gate_event *event, int64_t now_ms);
+/* Writes the counts whose time has come; 'all': every one (the program ends). */
+void gate_record_flush(struct gate_record *record, int64_t now_ms, bool all);
+/* When that is next; 0: nothing waits. */
+int64_t gate_record_due_ms(const struct gate_record *record);
 
 #endif

@@ -10,8 +10,11 @@
 #include "agent/base/log.h"
 #include "agent/base/options.h"
 #include "agent/base/text.h"
+#include "agent/daemon/gate.h"
 #include "agent/daemon/schedule.h"
 #include "agent/daemon/watch.h"
+#include "agent/gate/rules.h"
+#include "agent/gate/scan_ask.h"
 #include "platform/os.h"
 #include "platform/system.h"
 
@@ -21,19 +24,22 @@
 #include <string.h>
 #include <uv.h>
 
+#define SEAT_FILE "/run/systemd/seats/seat0" /* logind writes it at each change of user */
 #define RUN_MAX_S 1200 /* the unit's own limit is shorter: longer than that, its end was missed */
 
 struct daemon {
 	uv_loop_t *loop;
-	uv_timer_t timer, watchdog;
+	uv_timer_t timer, watchdog, gate_timer;
 	uv_signal_t term, interrupt, hup, fast;
 	uv_poll_t devices_poll;
 	uv_process_t child;
 	struct plat_devices *devices;
+	struct gate *gate; /* NULL: what is plugged in cannot be judged here */
 	struct schedule schedule;
 	struct watch watch;
 	struct log_limit event_limit;
 	char conf[256], state[256], run[256], config_path[300], next_path[300], check[512];
+	char rules_path[300], scan_folder[300];
 	bool own_folders; /* a test's: the programs are told */
 	bool managed;     /* a service manager starts the check */
 	bool child_runs, stopping;
@@ -202,10 +208,72 @@ static bool own_file(const struct daemon *d, const char *path)
 	return strncmp(path, d->state, len) == 0 && path[len] == '/';
 }
 
+/* --- the storage gate --- */
+
+static void arm_gate(struct daemon *d);
+
+static void on_gate_timer(uv_timer_t *timer)
+{
+	struct daemon *d = timer->data;
+
+	gate_tick(d->gate);
+	arm_gate(d);
+}
+
+static void arm_gate(struct daemon *d)
+{
+	int64_t wait = d->gate && !d->stopping ? gate_wait_ms(d->gate) : -1;
+
+	if (wait < 0) {
+		(void)uv_timer_stop(&d->gate_timer);
+		return;
+	}
+	uv_update_time(d->loop);
+	(void)uv_timer_start(&d->gate_timer, on_gate_timer, (uint64_t)wait, 0);
+}
+
+static void on_gate_record(void *ctx, const char *what)
+{
+	something_happened(ctx, what);
+}
+
+/* True when the file is the gate's: no check follows from that alone. */
+static bool gate_file(struct daemon *d, const char *path)
+{
+	size_t len = strlen(d->scan_folder);
+
+	if (!d->gate)
+		return false;
+	if (strcmp(path, d->rules_path) == 0)
+		gate_rules_changed(d->gate);
+	else if (strncmp(path, d->scan_folder, len) == 0 && path[len] == '/')
+		gate_scan_changed(d->gate);
+	else if (strcmp(path, SEAT_FILE) == 0)
+		gate_seat_changed(d->gate);
+	else
+		return false;
+	arm_gate(d);
+	return true;
+}
+
+static void open_gate(struct daemon *d, const char *sysfs)
+{
+	struct err err;
+
+	/* With folders of its own it is a test's: the machine's devices are none of its business.
+	 */
+	if (d->own_folders && !sysfs)
+		return;
+	if (gate_new(&d->gate, d->state, d->run, sysfs, on_gate_record, d, &err) < 0)
+		log_error("what is plugged in is not judged, what waits stays shut: %s", err.msg);
+}
+
 static void on_file(void *ctx, const char *path)
 {
 	struct daemon *d = ctx;
 
+	if (gate_file(d, path))
+		return;
 	if (strcmp(path, d->next_path) == 0)
 		check_ended(d);
 	else if (!d->schedule.running || !own_file(d, path))
@@ -215,9 +283,22 @@ static void on_file(void *ctx, const char *path)
 static void on_devices(uv_poll_t *poll, int status, int events)
 {
 	struct daemon *d = poll->data;
+	struct plat_device_event event;
+	bool concerns = false;
+	int more;
 
 	(void)events;
-	if (status == 0 && plat_devices_changed(d->devices))
+	if (status < 0)
+		return;
+	while ((more = plat_devices_next(d->devices, &event)) > 0) {
+		concerns |= event.concerns;
+		if (d->gate)
+			gate_device_event(d->gate, &event);
+	}
+	if (more < 0 && d->gate)
+		gate_look(d->gate);
+	arm_gate(d);
+	if (concerns || more < 0)
 		something_happened(d, "a device came or went");
 }
 
@@ -299,6 +380,11 @@ static void watch_files(struct daemon *d)
 		(void)watch_add(&d->watch, d->loop, path);
 	}
 	(void)watch_add(&d->watch, d->loop, d->config_path);
+	(void)watch_add(&d->watch, d->loop, SEAT_FILE); /* without logind nobody sits here */
+	if (!watch_add(&d->watch, d->loop, d->rules_path))
+		log_warn("'%s' cannot be watched: new rules hold from the next start", d->state);
+	snprintf(path, sizeof(path), "%s/*", d->scan_folder);
+	(void)watch_add(&d->watch, d->loop, path);
 	snprintf(path, sizeof(path), "%s/caretaker-check.ini", d->conf);
 	(void)watch_add(&d->watch, d->loop, path);
 	for (unsigned i = 0; i < d->schedule.settings.watch_count; i++)
@@ -372,6 +458,8 @@ static int set_up(struct daemon *d, const struct options *options, struct err *e
 	d->managed = !d->own_folders && plat_service_manager();
 	snprintf(d->config_path, sizeof(d->config_path), "%s/caretakerd.ini", d->conf);
 	snprintf(d->next_path, sizeof(d->next_path), "%s/next", d->run);
+	snprintf(d->rules_path, sizeof(d->rules_path), "%s/" GATE_RULES_FILE, d->state);
+	snprintf(d->scan_folder, sizeof(d->scan_folder), "%s/" SCAN_FOLDER, d->run);
 	snprintf(d->check, sizeof(d->check), "%s/caretaker-check", plat_place(PLAT_LIBEXEC));
 	if (settings_read(d->config_path, &settings, err) < 0 ||
 	    plat_dir_make(d->run, PLAT_FILE_PUBLIC, err) < 0 ||
@@ -391,6 +479,7 @@ static void stop(struct daemon *d)
 		(void)uv_process_kill(&d->child, SIGTERM);
 	watch_close(&d->watch);
 	plat_devices_close(d->devices);
+	gate_free(d->gate);
 }
 
 static int serve(const struct options *options)
@@ -407,12 +496,18 @@ static int serve(const struct options *options)
 		return EXIT_FAILURE;
 	}
 	watch_init(&d.watch, on_file, &d);
-	watch_signals(&d);
-	watch_files(&d);
-	watch_devices(&d);
-	(void)uv_timer_init(d.loop, &d.timer); /* these two never fail */
+	(void)uv_timer_init(d.loop, &d.timer); /* these three never fail */
 	(void)uv_timer_init(d.loop, &d.watchdog);
-	d.timer.data = &d;
+	(void)uv_timer_init(d.loop, &d.gate_timer);
+	d.timer.data = d.gate_timer.data = &d;
+	watch_signals(&d);
+	/* Listening comes before looking: what happens in between is in both. */
+	watch_devices(&d);
+	open_gate(&d, options_get(options, "sysfs"));
+	watch_files(&d);
+	if (d.gate)
+		gate_rules_changed(d.gate);
+	arm_gate(&d);
 	if (watchdog_ms)
 		(void)uv_timer_start(&d.watchdog, on_watchdog, watchdog_ms, watchdog_ms);
 	arm(&d);
@@ -429,6 +524,7 @@ static const struct option_def program_options[] = {
 	{"conf", 0, "DIR", "configuration (/etc/caretaker)"},
 	{"state", 0, "DIR", "the agent's state (/var/lib/caretaker)"},
 	{"run", 0, "DIR", "status files (/run/caretaker)"},
+	{"sysfs", 0, "DIR", "devices as they are there, for tests (/sys)"},
 	{"verbose", 'v', NULL, "say more"},
 	{NULL, 0, NULL, NULL},
 };

@@ -24,9 +24,16 @@ static void on_change(uv_fs_event_t *handle, const char *name, int events, int s
 	if (status < 0 || !name)
 		return;
 	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	for (unsigned i = 0; i < watch->file_count; i++)
-		if (strcmp(watch->files[i], path) == 0)
+	for (unsigned i = 0; i < watch->file_count; i++) {
+		size_t len = strlen(watch->files[i]);
+
+		if (strcmp(watch->files[i], path) == 0 ||
+		    (len > 1 && strcmp(watch->files[i] + len - 2, "/*") == 0 &&
+		     strncmp(watch->files[i], path, len - 1) == 0)) {
 			watch->changed(watch->ctx, path);
+			return;
+		}
+	}
 }
 
 /* The handle was in use until now. */

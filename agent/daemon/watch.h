@@ -31,7 +31,8 @@ struct watch {
 };
 
 void watch_init(struct watch *watch, watch_changed *changed, void *ctx);
-/* A folder that is not there is not watched: false. */
+/* A path whose last part is "*" stands for every file of its folder.  A folder that is not there is
+ * not watched: false. */
 bool watch_add(struct watch *watch, uv_loop_t *loop, const char *path);
 /* Forgets the files; the folders stay open for those that are added next. */
 void watch_forget(struct watch *watch);

@@ -75,6 +75,8 @@ int plat_gate_aliases(struct plat_gate *gate,
 static int did(const char *what, const char *to)
 {
 	(void)snprintf(fake_gate.last, sizeof(fake_gate.last), "%s %s", what, to);
+	if (fake_gate.did)
+		fake_gate.did(what, to);
 	return 0;
 }
 

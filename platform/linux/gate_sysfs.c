@@ -33,6 +33,8 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 		*slash = '\0';
 	if (modules) {
 		fits = fits && text_copy(gate->modules, sizeof(gate->modules), modules);
+	} else if (sysfs) {
+		(void)snprintf(gate->modules, sizeof(gate->modules), "%s/lib/modules", gate->root);
 	} else {
 		(void)uname(&kernel); /* cannot fail with memory of our own */
 		(void)snprintf(gate->modules, sizeof(gate->modules), "/lib/modules/%s",

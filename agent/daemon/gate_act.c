@@ -1,0 +1,370 @@
+/* What was decided, done: interfaces, then the media behind them.
+ *
+ * The order matters.  Closing: unmount, read-only, take the file by which udev opens it, then the
+ * interface.  Opening: read-only as it is to be, then udev's file.  Each step is harmless when it
+ * is done already, as after the daemon was killed in between.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/daemon/gate_plugged.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/gate/hold.h"
+#include "agent/gate/rules.h"
+#include "agent/gate/scan_ask.h"
+#include "platform/os.h"
+
+#define PATIENCE_MS 1500 /* that whoever has files open on a medium gets to let go */
+
+/* --- the media --- */
+
+struct reading {
+	struct gate_plugged *plugged;
+	struct gate_part old[GATE_PARTS_MAX];
+	unsigned old_count;
+};
+
+static int take_part(void *ctx, const struct plat_medium *medium)
+{
+	struct reading *reading = ctx;
+	struct gate_plugged *plugged = reading->plugged;
+	struct gate_part *part;
+
+	/* Of disks by themselves the one that is meant, and its partitions. */
+	if (plugged->alone && strcmp(medium->name, plugged->place) != 0 &&
+	    strcmp(medium->parent, plugged->place) != 0)
+		return 0;
+	plugged->holds_system |= medium->holds_system;
+	if (plugged->part_count == GATE_PARTS_MAX)
+		return 0; /* never released: closed is what udev's rule leaves it */
+	part = &plugged->parts[plugged->part_count++];
+	memset(part, 0, sizeof(*part));
+	for (unsigned i = 0; i < reading->old_count; i++)
+		if (strcmp(reading->old[i].medium.name, medium->name) == 0)
+			*part = reading->old[i];
+	part->medium = *medium;
+	return 0;
+}
+
+void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
+{
+	struct reading reading = {.plugged = plugged, .old_count = plugged->part_count};
+	struct err err;
+
+	memcpy(reading.old, plugged->parts, sizeof(reading.old));
+	plugged->part_count = 0;
+	plugged->holds_system = false;
+	if (plat_gate_media(gate->platform, plugged->alone ? "" : plugged->place, take_part,
+			    &reading, &err) < 0)
+		log_warn("the media of %s cannot be looked at, they stay closed: %s",
+			 plugged->place, err.msg);
+}
+
+/* --- scans --- */
+
+static void scan_file(const struct gate *gate, const struct gate_part *part, const char *ending,
+		      char out[400])
+{
+	(void)snprintf(out, 400, "%s/%s.%s", gate->scan_path, part->medium.name, ending);
+}
+
+static void ask_for_scan(const struct gate *gate, struct gate_part *part)
+{
+	struct scan_ask ask = {.minutes = gate->rules->scan_max_minutes};
+	char path[400], text[SCAN_TEXT_MAX];
+	struct err err;
+
+	(void)text_copy(ask.file_system, sizeof(ask.file_system), part->medium.file_system);
+	scan_ask_print(&ask, text);
+	scan_file(gate, part, "state", path);
+	(void)plat_file_remove(path, &err); /* of another medium with this name */
+	scan_file(gate, part, "ask", path);
+	if (plat_dir_make(gate->scan_path, PLAT_FILE_PRIVATE, &err) < 0 ||
+	    plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err) < 0) {
+		log_error("'%s' cannot be scanned, it stays closed: %s", part->medium.name,
+			  err.msg);
+		return;
+	}
+	part->asked = true;
+	part->bytes_judged = part->medium.bytes;
+}
+
+static void read_scan(const struct gate *gate, struct gate_part *part)
+{
+	struct scan_state state;
+	char path[400];
+	struct buf text;
+	struct err err;
+
+	scan_file(gate, part, "state", path);
+	buf_init(&text, SCAN_TEXT_MAX);
+	if (plat_file_read_private(path, SCAN_TEXT_MAX, &text, &err) == 0 &&
+	    scan_state_parse(buf_text(&text), &state, &err) == 0) {
+		if (state.stage == SCAN_CLEAN)
+			part->scanned = PART_CLEAN;
+		else if (state.stage == SCAN_INFECTED)
+			part->scanned = PART_INFECTED;
+		else if (state.stage == SCAN_UNSCANNABLE)
+			part->scanned = PART_UNSCANNABLE;
+		if (part->scanned != PART_UNSCANNED)
+			part->asked = false;
+	}
+	buf_clear(&text);
+}
+
+/* --- judging --- */
+
+static enum gate_verdict verdict_of(enum gate_verb verb)
+{
+	switch (verb) {
+	case GATE_PASS: return VERDICT_PASSED;
+	case GATE_REFUSE: return VERDICT_REFUSED;
+	case GATE_JUDGE: return VERDICT_JUDGING;
+	case GATE_READ_ONLY: return VERDICT_READ_ONLY;
+	case GATE_OPEN: break;
+	}
+	return VERDICT_OPEN;
+}
+
+static void judge_part(struct gate *gate, const struct gate_decision *device, bool asking,
+		       struct gate_part *part)
+{
+	struct gate_medium medium = {
+		.bytes = part->medium.bytes,
+		.whole_disk = part->medium.has_parts,
+		.null_cipher = part->medium.null_cipher,
+		.optical = part->medium.optical,
+	};
+	struct gate_decision said;
+
+	if (part->bytes_judged && part->bytes_judged != part->medium.bytes) {
+		part->scanned = PART_UNSCANNED; /* another card in the same reader */
+		part->asked = false;
+	}
+	if (part->asked)
+		read_scan(gate, part);
+	(void)text_copy(medium.file_system, sizeof(medium.file_system), part->medium.file_system);
+	medium.scanned = part->scanned == PART_CLEAN         ? GATE_CLEAN
+			 : part->scanned == PART_INFECTED    ? GATE_INFECTED
+			 : part->scanned == PART_UNSCANNABLE ? GATE_UNSCANNABLE
+							     : GATE_UNSCANNED;
+	gate_decide_medium(device, &medium, &said);
+	part->verdict = verdict_of(said.verb);
+	part->quiet = said.quiet;
+	part->line = said.line;
+	(void)text_copy(part->why, sizeof(part->why), said.why);
+	if (!part->medium.told) {
+		part->verdict = VERDICT_JUDGING;
+	} else if (strcmp(said.why, "not-scanned") == 0 && asking) {
+		if (!part->asked)
+			ask_for_scan(gate, part);
+		if (part->asked)
+			part->verdict = VERDICT_JUDGING;
+	}
+}
+
+/* The media together: the widest answer is the device's, and only if all are refused is it. */
+static void add_up(struct gate_plugged *plugged)
+{
+	enum gate_verdict widest = VERDICT_PASSED;
+	bool pending = !plugged->part_count;
+
+	plugged->deciding = 0;
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		const struct gate_part *part = &plugged->parts[i];
+
+		pending |= part->verdict == VERDICT_JUDGING;
+		if (part->verdict > widest && part->verdict != VERDICT_JUDGING) {
+			widest = part->verdict;
+			plugged->deciding = i + 1;
+		}
+	}
+	/* What is open is open, though another partition is still being scanned. */
+	if (pending && widest < VERDICT_READ_ONLY) {
+		plugged->verdict = VERDICT_JUDGING;
+		plugged->settled = false;
+		plugged->deciding = 0;
+		return;
+	}
+	plugged->settled = !pending;
+	plugged->verdict = widest;
+	plugged->parts_refused = widest == VERDICT_REFUSED && !pending;
+	if (plugged->deciding) {
+		(void)text_copy(plugged->why, sizeof(plugged->why),
+				plugged->parts[plugged->deciding - 1].why);
+		plugged->line = plugged->parts[plugged->deciding - 1].line;
+	}
+}
+
+void gate_judge_parts(struct gate *gate, struct gate_plugged *plugged)
+{
+	const struct gate_decision *decision = &plugged->decision;
+
+	if (decision->verb == GATE_JUDGE && plugged->parts_refused && !plugged->part_count) {
+		plugged->settled = true;
+		return; /* they were judged, and shut with the device: their word stands */
+	}
+	plugged->parts_refused = false;
+	plugged->settled = true;
+	plugged->deciding = 0;
+	plugged->verdict = verdict_of(decision->verb);
+	plugged->line = decision->line;
+	(void)text_copy(plugged->why, sizeof(plugged->why), decision->why);
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		struct gate_part *part = &plugged->parts[i];
+
+		judge_part(gate, decision, decision->mode == GATE_ENFORCE, part);
+	}
+	if (decision->verb == GATE_JUDGE)
+		add_up(plugged);
+}
+
+/* --- acting --- */
+
+static void warn(const char *what, const struct gate_plugged *plugged, const struct err *err)
+{
+	if (err->code != ERR_NOTFOUND) /* pulled out meanwhile */
+		log_warn("%s of %s failed: %s", what, plugged->place, err->msg);
+}
+
+static void out_of_use(struct gate *gate, const struct gate_plugged *plugged,
+		       struct gate_part *part)
+{
+	struct err err;
+
+	if (!part->medium.mounted)
+		return;
+	if (plat_gate_unmount(gate->platform, part->medium.name, PATIENCE_MS, &err) < 0)
+		warn("taking out of use", plugged, &err);
+	part->medium.mounted = false;
+}
+
+static void set_read_only(struct gate *gate, const struct gate_plugged *plugged,
+			  struct gate_part *part, bool on)
+{
+	struct err err;
+
+	if (part->medium.read_only == on)
+		return;
+	if (plat_gate_read_only(gate->platform, part->medium.name, on, &err) < 0)
+		warn("the read-only switch", plugged, &err);
+	else
+		part->medium.read_only = on;
+}
+
+static void set_open(struct gate *gate, const struct gate_plugged *plugged,
+		     const struct gate_part *part, bool open)
+{
+	struct err err;
+
+	if (plat_gate_release(gate->platform, part->medium.name, open, &err) < 0)
+		warn(open ? "opening a medium" : "closing a medium", plugged, &err);
+}
+
+static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
+			struct gate_part *part)
+{
+	bool open = part->verdict == VERDICT_OPEN || part->verdict == VERDICT_READ_ONLY;
+	bool write = part->verdict == VERDICT_OPEN;
+
+	/* A disk is in use where its partition is: each partition answers for itself. */
+	if (part->verdict != VERDICT_PASSED && (!open || (!write && !part->medium.read_only)))
+		out_of_use(gate, plugged, part);
+	/* A disk's own switch holds for its partitions too. */
+	for (unsigned i = 0; !write && i < plugged->part_count; i++)
+		write = strcmp(plugged->parts[i].medium.parent, part->medium.name) == 0 &&
+			plugged->parts[i].verdict == VERDICT_OPEN;
+	set_read_only(gate, plugged, part, !write);
+	set_open(gate, plugged, part, open);
+}
+
+static void act_on_parts(struct gate *gate, struct gate_plugged *plugged)
+{
+	/* The disk comes first: one that is read-only keeps its partitions so. */
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		act_on_part(gate, plugged, &plugged->parts[i]);
+}
+
+static void let(struct gate *gate, struct gate_plugged *plugged, struct gate_interface *interface)
+{
+	struct err err;
+
+	if (plat_gate_let(gate->platform, interface->name, &err) < 0) {
+		warn("letting an interface through", plugged, &err);
+		return;
+	}
+	interface->authorized = true;
+}
+
+static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_interface *interface)
+{
+	struct err err;
+
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		out_of_use(gate, plugged, &plugged->parts[i]);
+		set_open(gate, plugged, &plugged->parts[i], false);
+	}
+	if (plat_gate_shut(gate->platform, interface->name, &err) < 0) {
+		warn("shutting an interface", plugged, &err);
+		return;
+	}
+	interface->authorized = false;
+	plugged->part_count = 0;
+}
+
+static bool may_open(const struct gate *gate, const struct gate_plugged *plugged,
+		     const struct gate_interface *interface)
+{
+	return gate_may_open(gate->rules, &plugged->decision, interface) &&
+	       (!plugged->parts_refused || !gate_waits(interface, gate->rules));
+}
+
+void gate_act(struct gate *gate, struct gate_plugged *plugged)
+{
+	const struct gate_rules *rules = gate->rules;
+	bool enforce = rules->storage_mode == GATE_ENFORCE || rules->hardware_mode == GATE_ENFORCE;
+
+	if (!enforce)
+		return;
+	for (unsigned i = 0; i < gate->device.interface_count; i++) {
+		struct gate_interface *interface = &gate->device.interfaces[i];
+
+		if (may_open(gate, plugged, interface)) {
+			if (!interface->authorized)
+				let(gate, plugged, interface);
+		} else if (interface->authorized && !plugged->holds_system) {
+			shut(gate, plugged, interface);
+		}
+	}
+	/* What holds the system is nobody's to touch: udev's rule leaves it alone as well. */
+	if (plugged->held && plugged->decision.mode == GATE_ENFORCE && !plugged->holds_system)
+		act_on_parts(gate, plugged);
+}
+
+void gate_let_all(struct gate *gate, struct gate_plugged *plugged)
+{
+	struct plat_port_device *raw = NULL;
+	struct err err;
+
+	if (!plugged->held || plugged->holds_system)
+		return;
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		set_read_only(gate, plugged, &plugged->parts[i], false);
+		set_open(gate, plugged, &plugged->parts[i], true);
+	}
+	raw = plugged->alone ? NULL : malloc(sizeof(*raw));
+	if (!raw)
+		return;
+	if (plat_gate_device(gate->platform, plugged->place, raw, &err) == 0)
+		for (unsigned i = 0; i < raw->interface_count; i++)
+			if (!raw->interfaces[i].authorized &&
+			    plat_gate_let(gate->platform, raw->interfaces[i].name, &err) < 0)
+				warn("letting an interface through", plugged, &err);
+	free(raw);
+	plugged->parts_refused = false;
+}

@@ -1,0 +1,102 @@
+/* What the gate knows of each thing that is plugged in.  For agent/daemon/gate*.c alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CARETAKER_DAEMON_GATE_PLUGGED_H
+#define CARETAKER_DAEMON_GATE_PLUGGED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/daemon/gate_facts.h"
+#include "agent/daemon/gate_memory.h"
+#include "agent/daemon/gate_record.h"
+#include "agent/gate/decide.h"
+#include "platform/gate.h"
+
+#define GATE_PARTS_MAX 16
+#define GATE_PLUGGED_MAX 256
+
+enum gate_verdict {
+	VERDICT_PASSED, /* not the gate's business */
+	VERDICT_REFUSED,
+	VERDICT_JUDGING,
+	VERDICT_READ_ONLY,
+	VERDICT_OPEN,
+};
+const char *gate_verdict_name(enum gate_verdict verdict);
+
+/* A disk or partition of it, as far as it is judged by itself. */
+struct gate_part {
+	struct plat_medium medium;
+	enum gate_verdict verdict;
+	char why[32];
+	int line;
+	bool asked; /* a scan of it */
+	bool quiet;
+	enum { PART_UNSCANNED, PART_CLEAN, PART_INFECTED, PART_UNSCANNABLE } scanned;
+	uint64_t bytes_judged; /* of the medium that was scanned: another one has another size */
+};
+
+struct gate_plugged {
+	struct gate_plugged *next;
+	char place[GATE_NAME]; /* its port, or the disk's name where it hangs on no USB device */
+	bool alone;            /* the latter */
+	bool marked;           /* seen in this walk */
+	struct gate_facts_shown shown;
+	uint64_t print;
+	bool held; /* some interface of it is the gate's business */
+	bool holds_system;
+	bool locked_out;    /* it was plugged in while the screen was locked */
+	bool parts_refused; /* its media were all refused: shut until something changes */
+	bool settled;       /* nothing of the answer waits for udev or a scan */
+	struct gate_decision decision;
+	enum gate_verdict verdict; /* of the device and its media together */
+	char why[32];
+	int line;
+	unsigned deciding; /* the part whose word 'why' is, plus one; 0: the device's own */
+	struct gate_part parts[GATE_PARTS_MAX];
+	unsigned part_count;
+	bool recorded;
+	enum gate_verdict recorded_verdict;
+	char recorded_exception[64];
+	bool recorded_enforced;
+};
+
+struct gate {
+	char rules_path[300], memory_path[300], shown_path[300], scan_path[300];
+	void (*happened)(void *ctx, const char *what);
+	void *ctx;
+	struct plat_gate *platform;
+	struct gate_aliases aliases;
+	struct gate_rules *rules;
+	const char *rules_state; /* "in force", "none", "damaged" */
+	uint64_t rules_identity;
+	struct gate_memory memory;
+	struct gate_record record;
+	uint64_t record_written; /* when 'happened' was called last */
+	struct gate_plugged *plugged;
+	unsigned plugged_count;
+	struct gate_device device; /* the one being judged: large, and one at a time */
+	char user[64];
+	bool locked, seat_known;
+	bool baseline; /* what is plugged at the first look was there before us */
+	bool looked;   /* once, at everything */
+	bool changed;  /* RUN/hardware.json says something else now */
+	char boot[37];
+};
+
+/* gate.c: the best-known time, and whether an end that lies ahead can be trusted to. */
+int64_t gate_now(const struct gate *gate, bool *out_known);
+
+/* gate_act.c: reads the media of a device into 'parts', keeping what is known of them. */
+void gate_read_parts(struct gate *gate, struct gate_plugged *plugged);
+/* Judges each; sets the device's own verdict, 'why' and 'settled'. */
+void gate_judge_parts(struct gate *gate, struct gate_plugged *plugged);
+/* Brings the machine to what was decided; nothing but in enforce. */
+void gate_act(struct gate *gate, struct gate_plugged *plugged);
+/* The rules no longer enforce: what the gate had shut or closed is let through. */
+void gate_let_all(struct gate *gate, struct gate_plugged *plugged);
+
+/* gate_shown.c: RUN/hardware.json. */
+void gate_show(struct gate *gate);
+
+#endif
