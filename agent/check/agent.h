@@ -8,6 +8,7 @@
 
 #include "agent/check/clock.h"
 #include "agent/check/config.h"
+#include "agent/check/hardware_events.h"
 #include "agent/check/identity.h"
 #include "agent/check/pending.h"
 #include "agent/check/places.h"
@@ -30,6 +31,7 @@ struct agent {
 	struct pending pending;
 	struct spool spool;
 	struct trust trust;
+	struct hardware_seen hardware_seen; /* in this run */
 	struct clock_reading clock;
 	int64_t now; /* the best-known time */
 };

@@ -88,6 +88,15 @@ static int ship_all(struct agent *agent, const struct ship_request *request,
 	return 0;
 }
 
+/* What the gate refused and let in goes with the next heartbeat; without it the rest goes. */
+static void take_hardware_events(struct agent *agent)
+{
+	struct err err;
+
+	if (hardware_events_take(agent, &agent->hardware_seen, &err) < 0)
+		log_error("trying again at the next check: %s", err.msg);
+}
+
 static int check_and_ship(struct agent *agent, const struct options *options,
 			  struct ship_outcome *outcome, struct err *err)
 {
@@ -96,6 +105,7 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 		.now = options_has(options, "now"),
 	};
 
+	take_hardware_events(agent);
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		/* The gate first: controls take minutes on a slow machine. */
 		if (gate_rules_refresh(agent, err) < 0 || run_controls(agent, err) < 0)
@@ -138,6 +148,7 @@ static int poll_collector(const struct options *options)
 
 	if (start(options, &agent, &err) < 0)
 		return fail(&err);
+	take_hardware_events(&agent);
 	if (agent_enrolled(&agent))
 		ret = ship_all(&agent, &request, &outcome, &err);
 	if (ret == 0 && outcome.policy_changed) {
