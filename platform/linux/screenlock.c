@@ -33,7 +33,9 @@ struct dconf_key {
 	bool set, locked;
 };
 
-enum { IDLE, ENABLED, DELAY, SUSPEND, KEYS };
+/* The last two are not of every desktop: whether the idle session blanks at all, and whether at
+ * suspend ENABLED decides (true) or SUSPEND. */
+enum { IDLE, ENABLED, DELAY, SUSPEND, BLANKS, SUSPEND_AS_ENABLED, KEYS };
 
 struct dconf_desktop {
 	const char *desktop;
@@ -64,7 +66,9 @@ static const struct dconf_desktop dconf_desktops[] = {
 	 {{"org/mate/desktop/session", "idle-delay", "5", "", false, false},
 	  {"org/mate/screensaver", "lock-enabled", "true", "", false, false},
 	  {"org/mate/screensaver", "lock-delay", "0", "", false, false},
-	  {"org/mate/screensaver", NULL, "true", "", false, false}}},
+	  {"org/mate/power-manager", "lock-suspend", "true", "", false, false},
+	  {"org/mate/screensaver", "idle-activation-enabled", "true", "", false, false},
+	  {"org/mate/power-manager", "lock-use-screensaver", "true", "", false, false}}},
 };
 
 struct dconf_reading {
@@ -180,15 +184,18 @@ static void read_dconf(const struct dconf_desktop *desktop, struct plat_screen_l
 	for (i = 0; i < KEYS; i++) {
 		values[i] = reading.desktop.keys[i].set && !reading.stale
 				    ? reading.desktop.keys[i].found
-				    : desktop->keys[i].value;
+			    : desktop->keys[i].value ? desktop->keys[i].value
+						     : "";
 		/* at suspend the default is to lock: only who set otherwise is told */
-		if (!reading.desktop.keys[i].locked && i != SUSPEND)
+		if (!reading.desktop.keys[i].locked && desktop->keys[i].name && i != SUSPEND &&
+		    i != SUSPEND_AS_ENABLED)
 			leave_open(lock, desktop->keys[i].name);
 	}
 	lock->idle_seconds = seconds(values[IDLE], desktop->idle_unit);
-	lock->enabled = !strcmp(values[ENABLED], "true");
+	lock->enabled = !strcmp(values[ENABLED], "true") && strcmp(values[BLANKS], "false") != 0;
 	lock->delay_seconds = lock->enabled ? seconds(values[DELAY], desktop->delay_unit) : -1;
-	lock->wakes_unlocked = !strcmp(values[SUSPEND], "false");
+	lock->wakes_unlocked = !strcmp(values[SUSPEND], "false") &&
+			       strcmp(values[SUSPEND_AS_ENABLED], "true") != 0;
 }
 
 /* --- KDE --- */

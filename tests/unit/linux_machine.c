@@ -421,6 +421,50 @@ static void reads_gnomes_lock_with_dconfs_locks(void **state)
 	assert_true(locks.items[0].wakes_unlocked);
 }
 
+/* MATE's power manager locks at suspend as the screensaver does, unless told to do as it likes. */
+static void reads_mates_lock_in_two_programs(void **state)
+{
+	static const struct {
+		const char *power, *saver;
+		bool enabled, wakes_unlocked;
+	} cases[] = {
+		{"", "", true, false},
+		{"lock-suspend=false\n", "", true, false},
+		{"lock-use-screensaver=false\n", "", true, false},
+		{"lock-use-screensaver=false\nlock-suspend=false\n", "", true, true},
+		{"", "idle-activation-enabled=false\n", false, false},
+		{"", "lock-enabled=false\n", false, false},
+	};
+	struct plat_screen_locks locks;
+	char text[512];
+
+	(void)state;
+	put("/usr/share/xsessions/mate.desktop", "[Desktop Entry]\n");
+	put("/etc/dconf/profile/user", "user-db:user\nsystem-db:local\n");
+	put("/etc/dconf/db/local.d/locks/school",
+	    "/org/mate/desktop/session/idle-delay\n/org/mate/screensaver/lock-enabled\n"
+	    "/org/mate/screensaver/lock-delay\n");
+	put("/etc/dconf/db/local", "compiled");
+	assert_works(plat_screen_locks(&locks, &err));
+	assert_string_equal(locks.items[0].open_setting, "idle-activation-enabled");
+	put("/etc/dconf/db/local.d/locks/saver", "/org/mate/screensaver/idle-activation-enabled\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		(void)snprintf(text, sizeof(text),
+			       "[org/mate/power-manager]\n%s[org/mate/screensaver]\n%s",
+			       cases[i].power, cases[i].saver);
+		put("/etc/dconf/db/local.d/00-school", text);
+		put("/etc/dconf/db/local", "compiled again");
+		assert_works(plat_screen_locks(&locks, &err));
+		assert_string_equal(locks.items[0].desktop, "mate");
+		assert_int_equal(locks.items[0].idle_seconds, 300);
+		assert_true(locks.items[0].fixed);
+		if (locks.items[0].enabled != cases[i].enabled ||
+		    locks.items[0].wakes_unlocked != cases[i].wakes_unlocked)
+			fail_msg("%s: enabled %d, wakes unlocked %d", text, locks.items[0].enabled,
+				 locks.items[0].wakes_unlocked);
+	}
+}
+
 static void reads_kdes_and_xfces_lock(void **state)
 {
 	struct plat_screen_locks locks;
@@ -713,6 +757,7 @@ int main(void)
 		TEST(reads_what_pam_asks_of_a_password),
 		TEST(knows_passwords_that_are_stored_weakly),
 		TEST(reads_gnomes_lock_with_dconfs_locks),
+		TEST(reads_mates_lock_in_two_programs),
 		TEST(reads_kdes_and_xfces_lock),
 		TEST(reads_sockets_and_whose_they_are),
 		TEST(finds_a_listener_behind_ten_thousand_connections),
