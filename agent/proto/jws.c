@@ -4,6 +4,7 @@
 #include "agent/proto/jws.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/buf.h"
@@ -55,8 +56,7 @@ static int check_typ(const struct json *header, enum jws_typ want, struct err *e
 
 	if (json_get_string(header, "typ", 64, &got, err) != 0)
 		return -1;
-	text_copy(full, sizeof(full), "caretaker-");
-	strcat(strcat(full, rules[want].name), "+jws");
+	(void)snprintf(full, sizeof(full), "caretaker-%s+jws", rules[want].name);
 	if (strcmp(got, full) != 0) {
 		char shown[65];
 

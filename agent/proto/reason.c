@@ -171,7 +171,7 @@ static void add_date(struct buf *out, const struct json *value)
 					     "September", "October",  "November", "December"};
 	const char *text = json_string(value);
 	char rfc3339[TEXT_TIME_SIZE];
-	int year, month, day;
+	unsigned month, day;
 	double seconds;
 	int64_t time;
 
@@ -182,8 +182,10 @@ static void add_date(struct buf *out, const struct json *value)
 		return;
 	}
 	text_time(rfc3339, time);
-	if (sscanf(rfc3339, "%4d-%2d-%2d", &year, &month, &day) == 3)
-		buf_addf(out, "%d %s %d", day, months[(month + 11) % 12], year);
+	/* "2026-05-03T..." */
+	month = (unsigned)(rfc3339[5] - '0') * 10 + (unsigned)(rfc3339[6] - '0');
+	day = (unsigned)(rfc3339[8] - '0') * 10 + (unsigned)(rfc3339[9] - '0');
+	buf_addf(out, "%u %s %.4s", day, months[(month + 11) % 12], rfc3339);
 }
 
 /* "fix is|fixes are": the first for one, else the second. */

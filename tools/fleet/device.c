@@ -267,7 +267,7 @@ int device_acknowledged(struct device *device, const char *jws, size_t len, stru
 			ack->refused[0].why);
 		goto out;
 	}
-	if (ack->acked != device->seq || strcmp(ack->head, device->head)) {
+	if (ack->acked != device->seq || strcmp(ack->head, device->head) != 0) {
 		err_set(err, ERR_INVALID, "the acknowledgement is of heartbeat %lld, not of %lld",
 			(long long)ack->acked, (long long)device->seq);
 		goto out;

@@ -100,6 +100,7 @@ static int add_device(struct fleet *fleet, struct school *school, struct err *er
 
 static int room_for(struct fleet *fleet, unsigned count, struct err *err)
 {
+	/* of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	fleet->devices = calloc(count, sizeof(*fleet->devices));
 	if (!fleet->devices)
 		return err_set(err, ERR_NOMEM, "out of memory for %u computers", count);
