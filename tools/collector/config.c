@@ -39,6 +39,7 @@ static const struct config_key {
 	NUMBER("collector", "min_free_mb", min_free_mb, 0, 1000000),
 	LISTEN("devices", "listen", devices),
 	NUMBER("devices", "max_connections", max_connections, 16, 1000000),
+	NUMBER("devices", "max_queued", max_queued, 1, 100000),
 	NUMBER("devices", "request_seconds", request_seconds, 1, 600),
 	NUMBER("devices", "idle_seconds", idle_seconds, 1, 86400),
 	LISTEN("people", "listen", people),
@@ -61,6 +62,7 @@ void config_default(struct config *out)
 	struct config config = {
 		.data = CONFIG_DATA,
 		.max_connections = 12000,
+		.max_queued = 4096,
 		.request_seconds = 30,
 		.idle_seconds = 120,
 		.min_free_mb = 200,

@@ -26,6 +26,7 @@ struct config {
 	char certificate_key[512];
 	int64_t workers; /* 0: one a core */
 	int64_t max_connections;
+	int64_t max_queued;      /* requests that wait for the writer */
 	int64_t request_seconds; /* deadline of a whole request */
 	int64_t idle_seconds;    /* a kept connection without a request */
 	int64_t min_free_mb;     /* below: /healthz says so, heartbeats are refused for now */

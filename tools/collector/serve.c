@@ -22,7 +22,6 @@
 #include "tools/collector/worker.h"
 
 #define WORKERS_MAX 64
-#define QUEUE_MAX 4096
 #define OTHER_DESCRIPTORS 128 /* besides connections */
 #define LOOK_S 5              /* at our files, the disk, the workers */
 #define DAY_S 86400
@@ -121,6 +120,7 @@ static void reload(struct serve *s, const char *why)
 	config.devices = s->shared.config.devices;
 	config.people = s->shared.config.people;
 	config.workers = s->shared.config.workers;
+	config.max_queued = s->shared.config.max_queued;
 	s->shared.config = config;
 	tls_free(s->shared.tls);
 	s->shared.tls = tls;
@@ -478,7 +478,8 @@ static int open_parts(struct serve *s, struct err *err)
 	    store_open(s->shared.store_path, STORE_READ, &s->reader, err) < 0 ||
 	    s->store->live->site(s->store, &site, err) < 0 ||
 	    guesses_new(&s->shared.guesses, err) < 0 ||
-	    writer_start(s->store, QUEUE_MAX, &s->shared.stats, &s->shared.writer, err) < 0)
+	    writer_start(s->store, (unsigned)config->max_queued, &s->shared.stats,
+			 &s->shared.writer, err) < 0)
 		return -1;
 	if (strcmp(site.org, identity_org(s->identity)) != 0)
 		return err_set(err, ERR_INVALID,

@@ -243,6 +243,7 @@ bool writer_add(struct writer *writer, struct job *job)
 		writer->last = &job->next;
 		if (writer->queued++ == 0)
 			pthread_cond_signal(&writer->more);
+		atomic_store(&writer->stats->queued, writer->queued);
 	}
 	pthread_mutex_unlock(&writer->lock);
 	return taken;
