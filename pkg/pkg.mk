@@ -26,11 +26,15 @@ define install_man
 	for m in $(1); do $(INSTALL) -D -m 644 $$m $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/} || exit 1; done
 endef
 
-install-agent: $(B)/caretakerd $(B)/caretaker-check $(B)/caretaker-scan $(B)/caretaker-uplink $(B)/caretaker
+install-agent: $(B)/caretakerd $(B)/caretaker-gate $(B)/caretaker-check $(B)/caretaker-scan $(B)/caretaker-uplink $(B)/caretaker
 	$(INSTALL) -D -m 755 $(B)/caretaker $(DESTDIR)$(bindir)/caretaker
 	$(INSTALL) -D -m 755 $(B)/caretakerd $(DESTDIR)$(sbindir)/caretakerd
 	$(INSTALL) -D -m 755 $(B)/caretaker-check $(DESTDIR)$(libexecdir)/caretaker/caretaker-check
 	$(INSTALL) -D -m 755 $(B)/caretaker-scan $(DESTDIR)$(libexecdir)/caretaker/caretaker-scan
+	$(INSTALL) -D -m 755 $(B)/caretaker-gate $(DESTDIR)$(libexecdir)/caretaker/caretaker-gate
+	$(INSTALL) -d $(DESTDIR)$(datadir)/initramfs-tools/hooks
+	sed $(PLACES) pkg/initramfs/caretaker-gate > $(DESTDIR)$(datadir)/initramfs-tools/hooks/caretaker-gate
+	chmod 755 $(DESTDIR)$(datadir)/initramfs-tools/hooks/caretaker-gate
 	$(INSTALL) -D -m 755 $(B)/caretaker-uplink $(DESTDIR)$(libexecdir)/caretaker/caretaker-uplink
 	$(INSTALL) -D -m 644 conf/caretakerd.ini $(DESTDIR)$(sysconfdir)/caretaker/caretakerd.ini
 	$(INSTALL) -m 600 conf/caretaker-check.ini $(DESTDIR)$(sysconfdir)/caretaker/caretaker-check.ini

@@ -249,21 +249,37 @@ static bool is_built_in(void)
 
 /* --- arm --- */
 
+/* The packaged rules, with the folder that this program was installed in. */
+static void print_udev_rules(struct buf *out)
+{
+	static const char place[] = "@libexecdir@";
+	const char *at = (const char *)pkg_udev_10_caretaker_gate_rules, *next;
+
+	for (; (next = strstr(at, place)); at = next + sizeof(place) - 1) {
+		buf_add(out, at, (size_t)(next - at));
+		buf_adds(out, plat_place(PLAT_LIBEXEC));
+	}
+	buf_adds(out, at);
+}
+
 static int put_files(const struct gate_rules *rules, bool *changed, struct err *err)
 {
-	struct buf text, system;
+	struct buf text, system, udev;
 	int ret = -1;
 
 	buf_init(&text, 0);
 	buf_init(&system, 0);
-	if (print_for_helper(rules, &text, err) == 0 && keep_system_devices(&system, err) == 0 &&
+	buf_init(&udev, 0);
+	print_udev_rules(&udev);
+	if (buf_check(&udev, err) == 0 && print_for_helper(rules, &text, err) == 0 &&
+	    keep_system_devices(&system, err) == 0 &&
 	    put(KEEP_RULES, text.data, text.len, PLAT_FILE_PRIVATE, changed, err) == 0 &&
 	    put(KEEP_SYSTEM, buf_text(&system), system.len, PLAT_FILE_PRIVATE, changed, err) == 0 &&
-	    put(KEEP_UDEV, pkg_udev_10_caretaker_gate_rules, pkg_udev_10_caretaker_gate_rules_len,
-		PLAT_FILE_PUBLIC, changed, err) == 0)
+	    put(KEEP_UDEV, udev.data, udev.len, PLAT_FILE_PUBLIC, changed, err) == 0)
 		ret = 0;
 	buf_clear(&text);
 	buf_clear(&system);
+	buf_clear(&udev);
 	return ret;
 }
 
@@ -291,9 +307,10 @@ static int write_mark(const char *word, const char *was, struct err *err)
 
 /* The kernel as it is now: controllers that come and devices that come find the gate shut.  What
  * is open stays so: caretakerd judges what was plugged in before. */
-static void shut_live(void)
+static void shut_live(bool changed)
 {
-	reload_udev();
+	if (changed)
+		reload_udev();
 	if (keep_is_off()) {
 		log_warn("caretaker.usb=off on the kernel's command line: nothing is shut until "
 			 "the next start");
@@ -318,7 +335,7 @@ static int arm(const struct gate_rules *rules, struct err *err)
 	}
 	if (put_files(rules, &changed, err))
 		return -1;
-	shut_live();
+	shut_live(changed);
 	/* Last of all files: without the rules above it would shut keyboards out. */
 	if (put(KEEP_MODPROBE, modprobe_text, sizeof(modprobe_text) - 1, PLAT_FILE_PUBLIC, &changed,
 		err))
