@@ -139,15 +139,45 @@ out:
 	return ret;
 }
 
-struct group_list {
+/* Groups and rooms are listed alike: those of one school or, school by school, of all. */
+struct place_list {
 	struct listing listing;
 	struct admin *admin;
 	const struct store_school *school;
 };
 
+static int list_places(const struct options *options, const char *name, const char *none,
+		       int (*list_of)(void *ctx, const struct store_school *, struct err *))
+{
+	struct place_list list = {0};
+	struct store_school school;
+	struct admin admin;
+	int ret = -1;
+
+	if (admin_open(&admin, options, ADMIN_READ))
+		return EXIT_FAILED;
+	listing_init(&list.listing, admin.json, name);
+	list.admin = &admin;
+	if (options_has(options, "school")) {
+		if (admin_school(&admin, options_get(options, "school"), &school))
+			goto out;
+		ret = list_of(&list, &school, &admin.err);
+	} else {
+		ret = admin.store->desk->schools(admin.store, list_of, &list, &admin.err);
+	}
+	if (ret)
+		admin_fail(&admin);
+	else
+		listing_print(&list.listing, none);
+out:
+	listing_clear(&list.listing);
+	admin_close(&admin);
+	return ret ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int list_group(void *ctx, const struct store_group *group, struct err *err)
 {
-	struct group_list *list = ctx;
+	struct place_list *list = ctx;
 
 	(void)err;
 	listing_row(&list->listing);
@@ -159,7 +189,7 @@ static int list_group(void *ctx, const struct store_group *group, struct err *er
 
 static int list_groups_of(void *ctx, const struct store_school *school, struct err *err)
 {
-	struct group_list *list = ctx;
+	struct place_list *list = ctx;
 
 	list->school = school;
 	return list->admin->store->desk->groups(list->admin->store, school->id, list_group, list,
@@ -168,30 +198,7 @@ static int list_groups_of(void *ctx, const struct store_school *school, struct e
 
 int cmd_group_list(const struct options *options)
 {
-	struct group_list list = {0};
-	struct store_school school;
-	struct admin admin;
-	int ret = EXIT_FAILED;
-
-	if (admin_open(&admin, options, ADMIN_READ))
-		return EXIT_FAILED;
-	listing_init(&list.listing, admin.json, "groups");
-	list.admin = &admin;
-	if (options_has(options, "school")) {
-		if (admin_school(&admin, options_get(options, "school"), &school))
-			goto out;
-		ret = list_groups_of(&list, &school, &admin.err) ? admin_fail(&admin) : EXIT_DONE;
-	} else {
-		ret = admin.store->desk->schools(admin.store, list_groups_of, &list, &admin.err)
-			      ? admin_fail(&admin)
-			      : EXIT_DONE;
-	}
-	if (!ret)
-		listing_print(&list.listing, "no group yet: add a school first");
-out:
-	listing_clear(&list.listing);
-	admin_close(&admin);
-	return ret;
+	return list_places(options, "groups", "no group yet: add a school first", list_groups_of);
 }
 
 /* --- rooms --- */
@@ -272,15 +279,9 @@ out:
 	return ret;
 }
 
-struct room_list {
-	struct listing listing;
-	struct admin *admin;
-	const struct store_school *school;
-};
-
 static int list_room(void *ctx, const struct store_room *room, struct err *err)
 {
-	struct room_list *list = ctx;
+	struct place_list *list = ctx;
 
 	(void)err;
 	listing_row(&list->listing);
@@ -293,7 +294,7 @@ static int list_room(void *ctx, const struct store_room *room, struct err *err)
 
 static int list_rooms_of(void *ctx, const struct store_school *school, struct err *err)
 {
-	struct room_list *list = ctx;
+	struct place_list *list = ctx;
 
 	list->school = school;
 	return list->admin->store->desk->rooms(list->admin->store, school->id, list_room, list,
@@ -302,31 +303,10 @@ static int list_rooms_of(void *ctx, const struct store_school *school, struct er
 
 int cmd_room_list(const struct options *options)
 {
-	struct room_list list = {0};
-	struct store_school school;
-	struct admin admin;
-	int ret = EXIT_FAILED;
-
-	if (admin_open(&admin, options, ADMIN_READ))
-		return EXIT_FAILED;
-	listing_init(&list.listing, admin.json, "rooms");
-	list.admin = &admin;
-	if (options_has(options, "school")) {
-		if (admin_school(&admin, options_get(options, "school"), &school))
-			goto out;
-		ret = list_rooms_of(&list, &school, &admin.err) ? admin_fail(&admin) : EXIT_DONE;
-	} else {
-		ret = admin.store->desk->schools(admin.store, list_rooms_of, &list, &admin.err)
-			      ? admin_fail(&admin)
-			      : EXIT_DONE;
-	}
-	if (!ret)
-		listing_print(&list.listing, "no room yet; add one with \"caretaker-collector room "
-					     "add --school SCHOOL NAME\"");
-out:
-	listing_clear(&list.listing);
-	admin_close(&admin);
-	return ret;
+	return list_places(
+		options, "rooms",
+		"no room yet; add one with \"caretaker-collector room add --school SCHOOL NAME\"",
+		list_rooms_of);
 }
 
 /* --- rooms from a CSV: serial,room --- */
