@@ -114,3 +114,16 @@ def test_people_beyond_this_machine_connect_by_tls_alone(made):
         except ConnectionResetError:
             got = b''
     assert not got.startswith(b'HTTP/'), 'nothing is said in the clear'
+
+
+@pytest.mark.parametrize('vendor, model, line', [
+    ('', '', '  make and model not known, serial number not known\n'),
+    ('LENOVO', '', '  LENOVO, serial number not known\n'),
+    ('', '82C4', '  82C4, serial number not known\n'),
+    ('LENOVO', '82C4', '  LENOVO 82C4, serial number not known\n'),
+])
+def test_a_device_is_shown_with_what_is_known_of_its_make(collector, vendor, model, line):
+    device = Device(collector)
+    assert device.enrol(hardware={'serial': '', 'uuid': '', 'board': '', 'vendor': vendor,
+                                  'model': model}).status == 200
+    assert line in collector.cmd('device', device.uuid)
