@@ -11,40 +11,30 @@
 		.code = ERR_UNSUPPORTED, .msg = "the fake machine was told nothing" \
 	}
 
-static const struct fake_machine nothing_known = {
-	.disks.err = UNASKED,
-	.firewall.err = UNASKED,
-	.accounts.err = UNASKED,
-	.password_rules.err = UNASKED,
-	.screen_locks.err = UNASKED,
-	.listeners.err = UNASKED,
-	.remotes.err = UNASKED,
-	.network.err = UNASKED,
-	.hardware.err = UNASKED,
-};
+#define NOTHING_KNOWN \
+	{ \
+		.disks.err = UNASKED, .firewall.err = UNASKED, .accounts.err = UNASKED, \
+		.password_rules.err = UNASKED, .screen_locks.err = UNASKED, \
+		.listeners.err = UNASKED, .remotes.err = UNASKED, .network.err = UNASKED, \
+		.hardware.err = UNASKED, \
+	}
 
 /* File scope: the fake machine is the one a test's process stands in. */
-struct fake_machine fake_machine = {
-	.disks.err = UNASKED,
-	.firewall.err = UNASKED,
-	.accounts.err = UNASKED,
-	.password_rules.err = UNASKED,
-	.screen_locks.err = UNASKED,
-	.listeners.err = UNASKED,
-	.remotes.err = UNASKED,
-	.network.err = UNASKED,
-	.hardware.err = UNASKED,
-};
+struct fake_machine fake_machine = NOTHING_KNOWN;
 
 void fake_machine_reset(void)
 {
-	fake_machine = nothing_known;
+	fake_machine = (struct fake_machine)NOTHING_KNOWN;
 }
 
 static int answer(const struct err *told, struct err *err)
 {
 	return told->code ? err_set(err, told->code, "%s", told->msg) : 0;
 }
+
+/* The whole answer of plat_X() where X's facts hold no list. */
+#define ANSWER(of, out, err) \
+	(answer(&fake_machine.of.err, err) < 0 ? -1 : (*(out) = fake_machine.of.facts, 0))
 
 static void *copy_of(const void *items, size_t count, size_t size)
 {
@@ -58,16 +48,15 @@ static void *copy_of(const void *items, size_t count, size_t size)
 	memcpy(copy, items, count * size);
 	return copy;
 }
-#define COPY(items, count) copy_of((items), (count), sizeof(*(items)))
+
+/* A list of the test's becomes the caller's own. */
+#define OWN(items, count) ((items) = copy_of((items), (count), sizeof(*(items))))
 
 int plat_disks(struct plat_disks *out, struct err *err)
 {
-	const struct plat_disks *facts = &fake_machine.disks.facts;
-
-	if (answer(&fake_machine.disks.err, err) < 0)
+	if (ANSWER(disks, out, err) < 0)
 		return -1;
-	*out = *facts;
-	out->volumes = COPY(facts->volumes, facts->count);
+	OWN(out->volumes, out->count);
 	return 0;
 }
 
@@ -79,22 +68,16 @@ void plat_disks_clear(struct plat_disks *disks)
 
 int plat_firewall(struct plat_firewall *out, struct err *err)
 {
-	if (answer(&fake_machine.firewall.err, err) < 0)
-		return -1;
-	*out = fake_machine.firewall.facts;
-	return 0;
+	return ANSWER(firewall, out, err);
 }
 
 int plat_accounts(struct plat_accounts *out, struct err *err)
 {
-	const struct plat_accounts *facts = &fake_machine.accounts.facts;
-
-	if (answer(&fake_machine.accounts.err, err) < 0)
+	if (ANSWER(accounts, out, err) < 0)
 		return -1;
-	*out = *facts;
-	out->accounts = COPY(facts->accounts, facts->count);
-	out->auto_logins = COPY(facts->auto_logins, facts->auto_login_count);
-	out->logons = COPY(facts->logons, facts->logon_count);
+	OWN(out->accounts, out->count);
+	OWN(out->auto_logins, out->auto_login_count);
+	OWN(out->logons, out->logon_count);
 	return 0;
 }
 
@@ -108,28 +91,19 @@ void plat_accounts_clear(struct plat_accounts *accounts)
 
 int plat_password_rules(struct plat_password_rules *out, struct err *err)
 {
-	if (answer(&fake_machine.password_rules.err, err) < 0)
-		return -1;
-	*out = fake_machine.password_rules.facts;
-	return 0;
+	return ANSWER(password_rules, out, err);
 }
 
 int plat_screen_locks(struct plat_screen_locks *out, struct err *err)
 {
-	if (answer(&fake_machine.screen_locks.err, err) < 0)
-		return -1;
-	*out = fake_machine.screen_locks.facts;
-	return 0;
+	return ANSWER(screen_locks, out, err);
 }
 
 int plat_listeners(struct plat_listeners *out, struct err *err)
 {
-	const struct plat_listeners *facts = &fake_machine.listeners.facts;
-
-	if (answer(&fake_machine.listeners.err, err) < 0)
+	if (ANSWER(listeners, out, err) < 0)
 		return -1;
-	out->items = COPY(facts->items, facts->count);
-	out->count = facts->count;
+	OWN(out->items, out->count);
 	return 0;
 }
 
@@ -141,12 +115,9 @@ void plat_listeners_clear(struct plat_listeners *listeners)
 
 int plat_remotes(struct plat_remotes *out, struct err *err)
 {
-	const struct plat_remotes *facts = &fake_machine.remotes.facts;
-
-	if (answer(&fake_machine.remotes.err, err) < 0)
+	if (ANSWER(remotes, out, err) < 0)
 		return -1;
-	out->items = COPY(facts->items, facts->count);
-	out->count = facts->count;
+	OWN(out->items, out->count);
 	return 0;
 }
 
@@ -158,15 +129,12 @@ void plat_remotes_clear(struct plat_remotes *remotes)
 
 int plat_network(struct plat_network *out, struct err *err)
 {
-	const struct plat_network *facts = &fake_machine.network.facts;
-
-	if (answer(&fake_machine.network.err, err) < 0)
+	if (ANSWER(network, out, err) < 0)
 		return -1;
-	*out = *facts;
-	out->proxies = COPY(facts->proxies, facts->proxy_count);
-	out->resolvers = COPY(facts->resolvers, facts->resolver_count);
-	out->browsers = COPY(facts->browsers, facts->browser_count);
-	out->links = COPY(facts->links, facts->link_count);
+	OWN(out->proxies, out->proxy_count);
+	OWN(out->resolvers, out->resolver_count);
+	OWN(out->browsers, out->browser_count);
+	OWN(out->links, out->link_count);
 	return 0;
 }
 
@@ -189,13 +157,10 @@ int plat_hardware_identity(struct plat_identity *out, struct err *err)
 
 int plat_hardware(struct plat_hardware *out, struct err *err)
 {
-	const struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	if (answer(&fake_machine.hardware.err, err) < 0)
+	if (ANSWER(hardware, out, err) < 0)
 		return -1;
-	*out = *facts;
-	out->drives = COPY(facts->drives, facts->drive_count);
-	out->usb = COPY(facts->usb, facts->usb_count);
+	OWN(out->drives, out->drive_count);
+	OWN(out->usb, out->usb_count);
 	return 0;
 }
 
