@@ -84,13 +84,13 @@ int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, str
  * mount that is busy is taken from its users lazily after 'patience_ms'. */
 int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patience_ms,
 		      struct err *err);
-/* Opens what is closed to udisks and users, or closes it again, with one "change" event.
+/* Opens what is closed to udisks and users, or closes it again, with one "change" event; nothing
+ * happens to what is so already.
  *
- * The rule that closes (gate's udev rules) goes by a file alone, so that what nobody opened is
- * shut: RUN/gate/open/SEQ-NAME, SEQ being the disk's diskseq (a number that no disk of this boot
- * had before: sda1 of a pulled stick opens no later sda1) and NAME "sda1".  Without the file, while
- * the gate is armed, a disk or partition that hangs on a USB device (or is what `kinds` name) is
- * UDISKS_IGNORE=1, UDISKS_SYSTEM=1, root:root 0600, without the uaccess tag. */
+ * The rule that closes (pkg/udev/72-caretaker-media.rules) holds while STATE/hardware/enforced is
+ * there, and goes by a file, so that what nobody opened is shut: RUN/gate/open/SEQ-NAME, SEQ being
+ * the disk's diskseq (a number that no disk of this boot had before: sda1 of a pulled stick opens
+ * no later sda1) and NAME "sda1". */
 int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err);
 
 /* Who sits at seat0 and whether their screen is locked; "" when nobody does. */

@@ -530,6 +530,22 @@ static struct gate_rules *read_rules(struct gate *gate, const char **out_state)
 	return rules;
 }
 
+/* Before anything is judged: what is plugged in meanwhile begins closed. */
+static void tell_udev(struct gate *gate)
+{
+	bool enforce = gate->rules && gate->rules->storage_mode == GATE_ENFORCE;
+	struct plat_file_info info = {.exists = false};
+	struct err err;
+	int ret = plat_file_info(gate->enforced_path, &info, &err);
+
+	if (ret == 0 && enforce && !info.exists)
+		ret = plat_file_replace(gate->enforced_path, "", 0, PLAT_FILE_PRIVATE, &err);
+	else if (ret == 0 && !enforce && info.exists && strcmp(gate->rules_state, "damaged") != 0)
+		ret = plat_file_remove(gate->enforced_path, &err);
+	if (ret < 0)
+		log_error("udev is not told whether media begin closed: %s", err.msg);
+}
+
 /* Enforce is over: what it had shut is let through, once. */
 static void stop_enforcing(struct gate *gate)
 {
@@ -563,6 +579,7 @@ void gate_rules_changed(struct gate *gate)
 	}
 	gate->rules_state = state;
 	gate->changed = true;
+	tell_udev(gate);
 	look(gate);
 	if (enforced && !enforces(gate))
 		stop_enforcing(gate);
@@ -742,6 +759,7 @@ int gate_new(struct gate **out, const char *state, const char *run, const char *
 	    !set_path(gate->memory_path, state, GATE_MEMORY_FILE) ||
 	    !set_path(gate->shown_path, run, GATE_RECORD_SHOWN) ||
 	    !set_path(gate->scan_path, run, SCAN_FOLDER) ||
+	    !set_path(gate->enforced_path, state, "hardware/enforced") ||
 	    !set_path(folder, state, GATE_RECORD_FOLDER)) {
 		err_set(err, ERR_INVALID, "the path of '%s' or '%s' is too long", state, run);
 		goto out;

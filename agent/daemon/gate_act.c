@@ -257,13 +257,16 @@ static void set_read_only(struct gate *gate, const struct gate_plugged *plugged,
 		part->medium.read_only = on;
 }
 
-static void set_open(struct gate *gate, const struct gate_plugged *plugged,
-		     const struct gate_part *part, bool open)
+static void set_open(struct gate *gate, const struct gate_plugged *plugged, struct gate_part *part,
+		     bool open)
 {
 	struct err err;
 
+	if (!open && part->closed)
+		return;
 	if (plat_gate_release(gate->platform, part->medium.name, open, &err) < 0)
 		warn(open ? "opening a medium" : "closing a medium", plugged, &err);
+	part->closed = !open;
 }
 
 static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
@@ -280,7 +283,8 @@ static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
 		write = strcmp(plugged->parts[i].medium.parent, part->medium.name) == 0 &&
 			plugged->parts[i].verdict == VERDICT_OPEN;
 	set_read_only(gate, plugged, part, !write);
-	set_open(gate, plugged, part, open);
+	if (open || part->medium.told) /* else udev's rule is about to close it */
+		set_open(gate, plugged, part, open);
 }
 
 static void act_on_parts(struct gate *gate, struct gate_plugged *plugged)
@@ -341,9 +345,15 @@ void gate_act(struct gate *gate, struct gate_plugged *plugged)
 			shut(gate, plugged, interface);
 		}
 	}
-	/* What holds the system is nobody's to touch: udev's rule leaves it alone as well. */
-	if (plugged->held && plugged->decision.mode == GATE_ENFORCE && !plugged->holds_system)
+	if (!plugged->held || plugged->decision.mode != GATE_ENFORCE)
+		return;
+	if (!plugged->holds_system) {
 		act_on_parts(gate, plugged);
+		return;
+	}
+	/* What holds the system is never touched: it is opened where udev's rule had closed it. */
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		set_open(gate, plugged, &plugged->parts[i], true);
 }
 
 void gate_let_all(struct gate *gate, struct gate_plugged *plugged)

@@ -30,7 +30,8 @@ struct gate_part {
 	enum gate_verdict verdict;
 	char why[32];
 	int line;
-	bool asked; /* a scan of it */
+	bool asked;  /* a scan of it */
+	bool closed; /* it was told to be: once, as each telling is an event that we hear */
 	bool quiet;
 	enum { PART_UNSCANNED, PART_CLEAN, PART_INFECTED, PART_UNSCANNABLE } scanned;
 	uint64_t bytes_judged; /* of the medium that was scanned: another one has another size */
@@ -63,6 +64,7 @@ struct gate_plugged {
 
 struct gate {
 	char rules_path[300], memory_path[300], shown_path[300], scan_path[300];
+	char enforced_path[300]; /* udev's rule closes media while this file is there */
 	void (*happened)(void *ctx, const char *what);
 	void *ctx;
 	struct plat_gate *platform;

@@ -276,7 +276,8 @@ int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, str
 	if (open_file(gate, medium, file, sizeof(file), err) < 0 ||
 	    plat_file_info(file, &info, err) < 0)
 		return -1;
-	if (info.exists == open)
+	/* What was there before the rule is not closed yet though nobody opened it. */
+	if (info.exists == open && (open || gate_udev_is_closed(gate, medium)))
 		return 0;
 	if (open) {
 		char folder[GATE_PATH];

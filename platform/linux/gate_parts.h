@@ -60,5 +60,7 @@ bool gate_luks_is_null(const unsigned char *header, size_t len);
 
 /* gate_udev.c: what udev's database has on a disk; false: udev has not looked at it yet. */
 bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size);
+/* Whether udev's rule has closed it (pkg/udev/72-caretaker-media.rules). */
+bool gate_udev_is_closed(const struct plat_gate *gate, const char *name);
 
 #endif

@@ -6,6 +6,7 @@
 #include <libudev.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/text.h"
 
@@ -24,6 +25,31 @@ static bool told_by_file(const struct plat_gate *gate, const char *name, char *o
 	out[len] = '\0';
 	(void)fclose(file);
 	return true;
+}
+
+bool gate_udev_is_closed(const struct plat_gate *gate, const char *name)
+{
+	struct udev *udev;
+	struct udev_device *device = NULL;
+	const char *said = NULL;
+	bool closed;
+	char path[GATE_PATH];
+
+	if (!gate->live) {
+		(void)snprintf(path, sizeof(path), "%s/run/udev-closed/%s", gate->root, name);
+		return access(path, F_OK) == 0;
+	}
+	udev = udev_new();
+	if (udev)
+		device = udev_device_new_from_subsystem_sysname(udev, "block", name);
+	if (device)
+		said = udev_device_get_property_value(device, "CARETAKER_MEDIUM");
+	closed = said && strcmp(said, "closed") == 0;
+	if (device)
+		udev_device_unref(device);
+	if (udev)
+		udev_unref(udev);
+	return closed;
 }
 
 bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size)

@@ -386,8 +386,21 @@ static void what_holds_the_system_is_never_touched(void **state)
 	put_rules(BLOCK);
 	start();
 	told("sda", "2-1");
-	assert_string_equal(done, "");
+	assert_string_equal(done, "open sda, open sda1, open sda, open sda1");
 	shown_has("\"why\":\"holds-system\"");
+}
+
+static void media_begin_closed_while_storage_is_enforced(void **state)
+{
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	assert_non_null(fake_file_text(STATE "/hardware/enforced"));
+	gate_free(gate); /* and go on doing so without us */
+	start();
+	assert_non_null(fake_file_text(STATE "/hardware/enforced"));
+	new_rules("mode storage audit 3\nmode hardware enforce 9\n");
+	assert_null(fake_file_text(STATE "/hardware/enforced"));
 }
 
 /* --- audit, no rules, damaged rules --- */
@@ -903,6 +916,7 @@ int main(void)
 		TEST(a_change_to_read_only_unmounts_what_can_be_written),
 		TEST(a_new_policy_shuts_what_is_plugged_after_unmounting_it),
 		TEST(what_holds_the_system_is_never_touched),
+		TEST(media_begin_closed_while_storage_is_enforced),
 		TEST(audit_touches_nothing_and_records_the_same),
 		TEST(without_rules_nothing_is_decided_touched_or_recorded),
 		TEST(damaged_rules_leave_the_last_good_ones_in_force),

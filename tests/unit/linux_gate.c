@@ -382,6 +382,13 @@ static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **sta
 	assert_works(plat_gate_release(gate, "sda1", false, &err));
 	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "(none)");
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
+	put(BLOCK "/sda1/uevent", "");
+	assert_works(plat_gate_release(gate, "sda1", false, &err)); /* the rule is newer than it */
+	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
+	put(BLOCK "/sda1/uevent", "");
+	put("/run/udev-closed/sda1", "");
+	assert_works(plat_gate_release(gate, "sda1", false, &err));
+	assert_string_equal(get(BLOCK "/sda1/uevent"), "");
 	shell("mv %s%s/diskseq %s/x", root, BLOCK, root);
 	assert_fails(plat_gate_release(gate, "sda1", true, &err), ERR_UNSUPPORTED,
 		     "this kernel gives 'sda1' no number of its own (diskseq, Linux 5.15): it "
