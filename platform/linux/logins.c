@@ -8,6 +8,7 @@
 #include "agent/base/text.h"
 #include "platform/linux/accounts_parts.h"
 #include "platform/linux/fact.h"
+#include "platform/linux/look.h"
 
 struct finding {
 	struct plat_accounts *accounts;
@@ -173,7 +174,8 @@ static bool look_at_unit(void *ctx, const char *name)
 	struct finding *all = ctx;
 	char path[FACT_PATH_MAX];
 
-	if (!strstr(name, "getty") && strncmp(name, "autovt@", 7) != 0)
+	/* A masked one is a link to /dev/null: not a file that could not be read. */
+	if ((!strstr(name, "getty") && strncmp(name, "autovt@", 7) != 0) || look_unit_masked(name))
 		return true;
 	(void)snprintf(path, sizeof(path), "/etc/systemd/system/%s", name);
 	if (fact_is_dir(path)) {

@@ -161,6 +161,16 @@ def test_an_automatic_log_in_fails_and_names_its_program(check, tree):
     assert 'smith' not in json.dumps(result)
 
 
+def test_a_masked_console_is_none_that_cannot_be_read(check, tree):
+    null = tree / 'dev/null'
+    if not null.exists():
+        null.parent.mkdir(exist_ok=True)
+        os.mkfifo(null)  # like the device it is no file
+    (tree / 'etc/systemd/system').mkdir(parents=True, exist_ok=True)
+    (tree / 'etc/systemd/system/getty@tty1.service').symlink_to('/dev/null')
+    assert said(check('accounts', root=tree)) == ('pass', 'ok')
+
+
 def test_a_leavers_account_must_be_locked(check, tree):
     lines = ['[accounts]', 'disabled_accounts = smith']
     assert said(check('accounts', *lines, root=tree)) == ('fail', 'leaver')
