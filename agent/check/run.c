@@ -191,6 +191,7 @@ static int run_one(struct agent *agent, const struct control *control,
 	struct control_result result;
 	int ret;
 
+	input.mode = mode;
 	input.allowances = allowances;
 	input.allowance_count = run_allowances(agent->trust.policy, agent->trust.exceptions,
 					       control->id, agent->now, allowances);
@@ -221,7 +222,13 @@ static int keep(struct agent *agent, struct memory *memory, struct err *err)
 
 int run_controls(struct agent *agent, struct err *err)
 {
-	struct control_input input = {.policy = agent->trust.policy, .now = agent->now};
+	struct control_input input = {
+		.policy = agent->trust.policy,
+		.now = agent->now,
+		.run_dir = agent->places.run,
+		.storage_refused = agent->hardware_seen.refused,
+		.storage_would_refuse = agent->hardware_seen.would_refuse,
+	};
 	char cache[PLACES_PATH];
 	int ret = -1;
 
@@ -239,6 +246,8 @@ int run_controls(struct agent *agent, struct err *err)
 		log_warn("the inventory stays as it was: %s", err->msg);
 	agent_tick(agent);
 	ret = keep(agent, input.memory, err);
+	if (ret == 0) /* they are remembered now */
+		agent->hardware_seen = (struct hardware_seen){0};
 out:
 	memory_free(input.memory);
 	return ret;

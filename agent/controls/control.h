@@ -31,6 +31,10 @@ struct control_input {
 	int64_t now;           /* best known time: last acknowledged + uptime where there is one */
 	struct memory *memory; /* what must be remembered between runs (first seen, last offset) */
 	const char *cache_dir; /* where costly facts may be cached by file change */
+	enum mode mode;        /* this control's, as it is in force now */
+	const char *run_dir;   /* where caretakerd shows what is plugged in (hardware.json) */
+	/* Connections of storage since the run before that were refused, or would have been. */
+	unsigned storage_refused, storage_would_refuse;
 	const struct control_allowance *allowances; /* this control's */
 	size_t allowance_count;
 };

@@ -9,6 +9,7 @@ const struct control *const control_table[] = {
 	&control_screen_lock,
 	&control_accounts,
 	&control_password_policy,
+	&control_removable_storage,
 	&control_hardware,
 	&control_software,
 	&control_configuration,

@@ -8,6 +8,7 @@
 extern const struct control control_screen_lock;
 extern const struct control control_accounts;
 extern const struct control control_password_policy;
+extern const struct control control_removable_storage;
 extern const struct control control_hardware;
 extern const struct control control_software;
 extern const struct control control_configuration;

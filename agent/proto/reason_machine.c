@@ -5,13 +5,21 @@
 #include <stddef.h>
 
 const struct reason reason_removable_storage[] = {
-	{"not-approved", "Storage that nobody approved was connected: {devices}.",
-	 "Take it away, or approve it at the collector."},
-	{"not-encrypted", "Storage without encryption was used: {devices}.",
-	 "Give its owner an encrypted stick."},
+	{"gate-off",
+	 "Storage is to be refused, but the gate is not shut: {gate}. What is plugged in works.",
+	 "See why caretakerd does not do it: 'systemctl status caretakerd', then plug anew."},
+	{"let-by", "Storage that nobody approved can be used: {devices}.",
+	 "Take it away, and see why the gate did not refuse it: 'journalctl -u caretakerd'."},
+	{"not-approved", "Storage that the policy does not allow is connected: {devices}.",
+	 "Take it away, or approve it at the collector before this control is enforced."},
 	{"would-refuse",
-	 "{count} {count:connection|connections} of storage would have been refused.",
+	 "{count} {count:connection|connections} of storage would have been refused since "
+	 "{since:date}.",
 	 "Look at who needs them before you set this control to enforce."},
+	{"not-watched", "What is plugged in is not watched: caretakerd does not run.",
+	 "Start it: 'systemctl enable --now caretakerd'."},
+	{"no-hardware", "This is a container ({container}): its hardware is the host's.",
+	 "Nothing to do."},
 	{NULL, NULL, NULL},
 };
 

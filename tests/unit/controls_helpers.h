@@ -33,6 +33,8 @@ static struct memory *remembered; /* one test's; forget() drops it */
 /* What exceptions allow in the next checked(); a test sets and drops it. */
 static const struct control_allowance *allowances;
 static size_t allowance_count;
+/* What the gate would have refused before the next checked(). */
+static unsigned checked_would_refuse;
 
 static inline void forget(void)
 {
@@ -81,6 +83,8 @@ static inline const struct said *checked(enum control_id id, const char *policy_
 		assert_works(memory_new(now, &remembered, &err));
 	input.policy = policy;
 	input.memory = remembered;
+	input.mode = policy_mode(policy, id);
+	input.storage_would_refuse = checked_would_refuse;
 	input.allowances = allowances;
 	input.allowance_count = allowance_count;
 	control_result_init(&result);

@@ -1,0 +1,262 @@
+/* Does storage that nobody approved stay out?  (Clauses 8 to 12, 14, 15.)
+ *
+ * By what is there: the gate's own word of what is plugged in (RUN/hardware.json, which caretakerd
+ * writes) is held against the interfaces as the kernel has them.  Evidence names models, never a
+ * stick's serial number or its user: those are in the events.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/gate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/json.h"
+#include "agent/base/text.h"
+#include "agent/controls/memory.h"
+#include "agent/controls/people.h"
+#include "agent/controls/table.h"
+#include "platform/hardware.h"
+#include "platform/os.h"
+
+#define SHOWN_MAX (256 * 1024)
+#define DEVICES_MAX 256
+#define DAY_S 86400
+#define WOULD_DAYS 14 /* as long as a new school looks on */
+
+struct look {
+	const struct control_input *input;
+	const struct json *devices; /* NULL: nothing is shown */
+	bool enforced;              /* the gate says so */
+	struct names let_by, not_approved;
+	unsigned plugged, open, refused;
+};
+
+static const char *text_of(const struct json *object, const char *name)
+{
+	const char *text = object ? json_string(json_get(object, name)) : NULL;
+
+	return text ? text : "";
+}
+
+/* --- what the gate shows --------------------------------------------------------------------- */
+
+static int read_shown(const struct control_input *input, struct json **out, struct err *err)
+{
+	char path[512];
+	struct buf text;
+	int64_t v;
+	int ret = -1;
+
+	if (snprintf(path, sizeof(path), "%s/hardware.json",
+		     input->run_dir ? input->run_dir : plat_place(PLAT_RUN)) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "the run folder's name is too long");
+	buf_init(&text, SHOWN_MAX + 1);
+	if (plat_file_read(path, SHOWN_MAX, &text, err) == 0 &&
+	    json_parse(buf_text(&text), text.len, out, err) == 0) {
+		ret = json_is_object(*out) ? json_get_int(*out, "v", 1, 1, &v, err)
+					   : err_set(err, ERR_INVALID, "expected an object");
+		if (ret < 0) {
+			json_free(*out);
+			*out = NULL;
+			err_wrap(err, "'%s'", path);
+		}
+	}
+	buf_clear(&text);
+	return ret;
+}
+
+static bool is_storage(const struct json *device)
+{
+	const char *kind = text_of(device, "kind");
+
+	return strcmp(kind, "storage") == 0 || strcmp(kind, "media") == 0;
+}
+
+/* "storage 0951:1666": without the serial. */
+static void name_of(const struct json *device, char out[32])
+{
+	char model[10];
+	const char *id = text_of(device, "id");
+
+	text_clean(model, sizeof(model), id, strlen(id));
+	(void)snprintf(out, 32, "%.12s%s%s", text_of(device, "kind"), *model ? " " : "", model);
+}
+
+static void take_shown(struct look *look, const struct json *device)
+{
+	const char *verdict = text_of(device, "verdict");
+	bool enforced = true;
+	struct err err;
+	char name[32];
+
+	if (!is_storage(device) || json_opt_bool(device, "enforced", &enforced, &err) < 0)
+		return;
+	look->plugged++;
+	if (strcmp(verdict, "refused") != 0) {
+		look->open += strcmp(verdict, "judging") != 0;
+		return;
+	}
+	look->refused++;
+	name_of(device, name);
+	if (!enforced)
+		names_add(&look->not_approved, name);
+}
+
+/* --- what the kernel has --------------------------------------------------------------------- */
+
+/* "usb:v...ic08isc06ip50in00": what the interface is, wherever it says it is. */
+static bool stores(const struct plat_port_interface *interface)
+{
+	return strstr(interface->modalias, "ic08") || strstr(interface->modalias, "ic06");
+}
+
+static const char *verdict_at(const struct look *look, const char *port)
+{
+	for (const struct json *d = look->devices ? json_first(look->devices) : NULL; d;
+	     d = json_next(d))
+		if (strcmp(text_of(d, "port"), port) == 0)
+			return text_of(d, "verdict");
+	return "";
+}
+
+/* Bound to a driver, though refused or never looked at: it can be used. */
+static int take_device(void *ctx, const struct plat_port_device *device)
+{
+	struct look *look = ctx;
+	const char *verdict = verdict_at(look, device->port);
+	char name[32];
+
+	if (*verdict && strcmp(verdict, "refused") != 0)
+		return 0;
+	for (unsigned i = 0; i < device->interface_count; i++) {
+		if (!device->interfaces[i].bound || !stores(&device->interfaces[i]))
+			continue;
+		(void)snprintf(name, sizeof(name), "storage at port %.15s", device->port);
+		names_add(&look->let_by, name);
+		return 0;
+	}
+	return 0;
+}
+
+static void look_at_kernel(struct look *look, struct jsonw *w)
+{
+	struct plat_gate *gate = NULL;
+	char sysfs[512];
+	struct err err;
+
+	(void)snprintf(sysfs, sizeof(sysfs), "%s/sys", plat_root());
+	if (plat_gate_open(&gate, plat_root()[0] ? sysfs : NULL, NULL, &err) < 0 ||
+	    plat_gate_devices(gate, take_device, look, &err) < 0)
+		jsonw_string(w, "kernel", err.msg); /* the gate's own word is what there is */
+	plat_gate_close(gate);
+}
+
+/* --- since when ------------------------------------------------------------------------------ */
+
+/* How often storage would have been refused, until it was not for some time. */
+static int64_t count_would(const struct control_input *input, int64_t *out_since)
+{
+	struct memory *memory = input->memory;
+	int64_t last = memory_time(memory, "removable-storage/would-last");
+	int64_t count = memory_number(memory, "removable-storage/would", 0);
+
+	if (last && input->now - last > WOULD_DAYS * DAY_S)
+		count = 0;
+	if (input->storage_would_refuse) {
+		if (!count)
+			memory_set_number(memory, "removable-storage/would-since", input->now);
+		count += input->storage_would_refuse;
+		memory_set_number(memory, "removable-storage/would-last", input->now);
+	}
+	memory_set_number(memory, "removable-storage/would", count);
+	*out_since = memory_time(memory, "removable-storage/would-since");
+	return count;
+}
+
+/* --- the verdict ----------------------------------------------------------------------------- */
+
+static const char *gate_state(const struct json *shown)
+{
+	static const char *const modes[] = {"off", "audit", "enforce"};
+	bool off = false;
+	struct err err;
+
+	if (!shown)
+		return "caretakerd does not run";
+	if (plat_boot_word("caretaker.usb=off", &off, &err) == 0 && off)
+		return "started with caretaker.usb=off";
+	if (strcmp(text_of(shown, "rules"), "none") == 0)
+		return "no rules";
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+		if (strcmp(text_of(shown, "storage"), modes[i]) == 0)
+			return modes[i];
+	return "not told";
+}
+
+static void write_counts(const struct look *look, struct jsonw *w)
+{
+	if (look->plugged)
+		jsonw_int(w, "plugged", look->plugged);
+	if (look->open)
+		jsonw_int(w, "open", look->open);
+	if (look->refused)
+		jsonw_int(w, "refused", look->refused);
+}
+
+static void judge(struct look *look, const char *gate, struct jsonw *w,
+		  struct control_result *result)
+{
+	const struct control_input *input = look->input;
+	bool enforce = input->mode == MODE_ENFORCE;
+	bool shut = strcmp(gate, "enforce") == 0;
+	int64_t since, would = count_would(input, &since);
+
+	jsonw_string(w, "gate", gate);
+	write_counts(look, w);
+	if (would && !enforce) {
+		jsonw_int(w, "count", would);
+		jsonw_time(w, "since", since);
+	}
+	names_write(look->let_by.count && enforce ? &look->let_by : &look->not_approved, w,
+		    "devices");
+	if (enforce && look->let_by.count)
+		control_say(result, VERDICT_FAIL, "let-by");
+	if (enforce && !shut)
+		control_say(result, VERDICT_FAIL, "gate-off");
+	if (look->not_approved.count)
+		control_say(result, VERDICT_FAIL, "not-approved");
+	if (would && !enforce)
+		control_say(result, VERDICT_FAIL, "would-refuse");
+	if (!look->devices)
+		control_say(result, VERDICT_UNKNOWN, "not-watched");
+	control_say(result, VERDICT_PASS, "ok");
+}
+
+static int run(const struct control_input *input, struct jsonw *evidence,
+	       struct control_result *result, struct err *err)
+{
+	struct look look = {.input = input};
+	struct json *shown = NULL;
+	char container[32];
+
+	if (plat_machine(container, sizeof(container)) == PLAT_MACHINE_CONTAINER) {
+		jsonw_string(evidence, "container", container);
+		control_say(result, VERDICT_NOT_APPLICABLE, "no-hardware");
+		return 0;
+	}
+	if (read_shown(input, &shown, err) < 0 && err->code != ERR_NOTFOUND)
+		return -1;
+	if (shown && json_get_array(shown, "devices", DEVICES_MAX, &look.devices, err) < 0) {
+		json_free(shown);
+		return -1;
+	}
+	for (const struct json *d = shown ? json_first(look.devices) : NULL; d; d = json_next(d))
+		take_shown(&look, d);
+	if (input->mode == MODE_ENFORCE)
+		look_at_kernel(&look, evidence);
+	judge(&look, gate_state(shown), evidence, result);
+	json_free(shown);
+	return 0;
+}
+
+const struct control control_removable_storage = {.id = CONTROL_REMOVABLE_STORAGE, .run = run};
