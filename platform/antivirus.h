@@ -18,6 +18,8 @@ struct err;
 
 #define PLAT_AV_MAX 8
 
+#define PLAT_AV_EXCLUDED_MAX 32
+
 struct plat_av_product {
 	char name[48];              /* "ClamAV" */
 	char version[64];           /* as the product says it; "" when it did not answer */
@@ -28,7 +30,8 @@ struct plat_av_product {
 	int64_t signatures_at;        /* when they were built; 0: not known */
 	char signatures[64];          /* their version, as shown to people */
 	int64_t last_scan_at;         /* the last scan that ended; 0: not known */
-	char excluded[8][96];         /* folders left out of scanning, as they are configured */
+	/* folders left out of scanning, as they are configured */
+	char excluded[PLAT_AV_EXCLUDED_MAX][96];
 	size_t excluded_count;
 	char detail[160]; /* why something above cannot be told, or what is wrong */
 };

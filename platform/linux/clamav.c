@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "platform/antivirus.h"
 #include "platform/linux/clamav_parts.h"
@@ -35,6 +36,8 @@ bool clamav_product(struct plat_av_product *out)
 	unsigned loaded = 0;
 	int64_t loaded_at = 0;
 	bool daemon = fact_program("clamd", NULL, 0);
+	unsigned unread = fact_unread_count();
+	struct err why;
 
 	if (!daemon && !fact_program("clamscan", NULL, 0))
 		return false;
@@ -42,7 +45,11 @@ bool clamav_product(struct plat_av_product *out)
 	(void)text_copy(out->name, sizeof(out->name), "ClamAV");
 	out->tried = true;
 	clamd_conf_read(out, &conf);
-	if (daemon) {
+	if (fact_unread(unread, &why) < 0) {
+		/* What it leaves out, and where it is to be asked, is not known. */
+		out->running = out->on_access = PLAT_CANNOT_TELL;
+		(void)text_copy(out->detail, sizeof(out->detail), why.msg);
+	} else if (daemon) {
 		clamav_ask(&conf, out, &loaded, &loaded_at);
 		/* clamonacc hands clamd what is opened; it ends by itself when it has no folder to
 		 * watch. */

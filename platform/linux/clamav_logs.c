@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "platform/linux/clamav_parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,20 +33,23 @@ static int read_tail(const char *path, off_t from, struct buf *out, off_t *out_e
 	char block[8192];
 	ssize_t n;
 	int fd = fact_open(path, O_RDONLY | O_NONBLOCK);
+	struct err err;
 
-	if (fd < 0)
-		return -1;
 	*out_end = from;
-	if (lseek(fd, from, SEEK_SET) < 0)
-		from = -1;
-	while (from >= 0 && (n = read(fd, block, sizeof(block))) > 0) {
+	n = fd < 0 || lseek(fd, from, SEEK_SET) < 0 ? -1 : 0;
+	while (n >= 0 && (n = read(fd, block, sizeof(block))) > 0) {
 		buf_add(out, block, (size_t)n);
 		if (out->failed)
 			break;
 		*out_end += n;
 	}
-	(void)close(fd);
-	return from >= 0 ? 0 : -1;
+	if (n < 0) {
+		err_errno(&err, errno, "read '%s'", path);
+		fact_note(&err);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return n < 0 ? -1 : 0;
 }
 
 static void scan_end(int64_t *newest, const char *text)
@@ -330,6 +334,7 @@ int clamav_detections(const char *position, int64_t now, struct plat_detection *
 	static const char on_access[] = "/var/log/clamav/clamonacc.log";
 	struct log_read read = {.out = out};
 	struct clamd_conf conf;
+	unsigned unread = fact_unread_count();
 	const char *second;
 
 	clamd_conf_read(NULL, &conf);
@@ -345,6 +350,8 @@ int clamav_detections(const char *position, int64_t now, struct plat_detection *
 	if (conf.found && !has_log(&conf) && read_journal(&read, position, out_position, err) < 0 &&
 	    !read.count)
 		return -1;
+	if (!read.count && fact_unread(unread, err) < 0)
+		return err_wrap(err, "what ClamAV found is not seen");
 	*out_count = read.count;
 	return buf_check(out_position, err);
 }

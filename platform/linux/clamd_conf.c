@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "platform/antivirus.h"
 #include "platform/linux/fact.h"
@@ -39,6 +40,19 @@ static void take_size(const char *value, uint64_t *out)
 		*out = (uint64_t)number * unit;
 }
 
+static void take_excluded(struct plat_av_product *product, const char *value)
+{
+	struct err err;
+
+	if (product->excluded_count < PLAT_AV_EXCLUDED_MAX) {
+		look_tilde(product->excluded[product->excluded_count++],
+			   sizeof(product->excluded[0]), value);
+		return;
+	}
+	err_set(&err, ERR_INVALID, "clamd.conf leaves over %d places out", PLAT_AV_EXCLUDED_MAX);
+	fact_note(&err);
+}
+
 static void conf_line(void *ctx, char *line)
 {
 	struct clamd_conf *conf = ctx;
@@ -64,9 +78,8 @@ static void conf_line(void *ctx, char *line)
 	else if (!strcmp(key, "OnAccessIncludePath") || !strcmp(key, "OnAccessMountPath"))
 		conf->on_access_paths = true;
 	else if ((!strcmp(key, "ExcludePath") || !strcmp(key, "OnAccessExcludePath")) &&
-		 conf->product && conf->product->excluded_count < 8)
-		look_tilde(conf->product->excluded[conf->product->excluded_count++],
-			   sizeof(conf->product->excluded[0]), value);
+		 conf->product)
+		take_excluded(conf->product, value);
 }
 
 void clamd_conf_read(struct plat_av_product *product, struct clamd_conf *out)

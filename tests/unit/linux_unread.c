@@ -369,6 +369,50 @@ static void a_home_of_more_programs_than_are_looked_at_is_told(void **state)
 	plat_software_clear(&software);
 }
 
+static void clamav_needs_its_settings_and_its_logs(void **state)
+{
+	static const char found[] = "/home/ann/x: Eicar-Test-Signature FOUND\n";
+	struct plat_antivirus all;
+	struct plat_detection detections[PLAT_DETECTIONS_MAX];
+	struct buf conf, position;
+	size_t count = 7;
+
+	(void)state;
+	put_program("/usr/sbin/clamd");
+	spoil("/etc/clamav/clamd.conf", TOO_LONG);
+	assert_works(plat_antivirus(&all, &err));
+	assert_int_equal(all.products[0].running, PLAT_CANNOT_TELL);
+	assert_int_equal(all.products[0].on_access, PLAT_CANNOT_TELL);
+	assert_string_equal(all.products[0].detail,
+			    "not all that has to be known could be read: '/etc/clamav/clamd.conf' "
+			    "is over 1048576 bytes");
+	restore("/etc/clamav/clamd.conf");
+	/* More places left out than are looked at are not fewer. */
+	buf_init(&conf, 0);
+	for (int i = 0; i <= PLAT_AV_EXCLUDED_MAX; i++)
+		buf_addf(&conf, "ExcludePath ^/proc/%d\n", i);
+	put("/etc/clamav/clamd.conf", buf_text(&conf));
+	buf_clear(&conf);
+	assert_works(plat_antivirus(&all, &err));
+	assert_string_equal(all.products[0].detail, "not all that has to be known could be read: "
+						    "clamd.conf leaves over 32 places out");
+
+	put("/etc/clamav/clamd.conf", "LogFile /var/log/clamav/clamav.log\n");
+	put("/var/log/clamav/clamav.log", found);
+	buf_init(&position, 0);
+	assert_works(plat_antivirus_detections("1:0 1:0 -", detections, &count, &position, &err));
+	assert_int_equal(count, 1);
+	buf_reset(&position);
+	spoil("/etc/clamav/clamd.conf", A_FOLDER);
+	put("/var/log/clamav/clamav.log", "");
+	assert_fails(plat_antivirus_detections("1:0 1:0 -", detections, &count, &position, &err),
+		     ERR_INVALID,
+		     "what ClamAV found is not seen: not all that has to be known could be read: "
+		     "'/etc/clamav/clamd.conf' is not a file");
+	assert_int_equal(count, 1);
+	buf_clear(&position);
+}
+
 static void a_service_is_not_absent_for_want_of_a_look(void **state)
 {
 	struct plat_service service = {.run = PLAT_SERVICE_RUNNING};
@@ -400,6 +444,7 @@ int main(void)
 		TEST(network_needs_every_place_that_may_lead_past_the_filter),
 		TEST(configuration_needs_every_policy_of_a_browser),
 		TEST(a_home_of_more_programs_than_are_looked_at_is_told),
+		TEST(clamav_needs_its_settings_and_its_logs),
 		TEST(a_service_is_not_absent_for_want_of_a_look),
 	};
 
