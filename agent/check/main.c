@@ -10,6 +10,7 @@
 #include "agent/check/agent.h"
 #include "agent/check/enrol.h"
 #include "agent/check/gate_rules.h"
+#include "agent/check/hardware_asks.h"
 #include "agent/check/inventory_file.h"
 #include "agent/check/keystore.h"
 #include "agent/check/run.h"
@@ -21,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_MAX 3 /* of checking again with a policy that just came */
+#define SOMEBODY_WAITS_S 5 /* SCHEDULE_FAST_S of caretakerd, which then polls for ten minutes */
+#define ROUNDS_MAX 3       /* of checking again with a policy that just came */
 
 static int fail(const struct err *err)
 {
@@ -88,13 +90,17 @@ static int ship_all(struct agent *agent, const struct ship_request *request,
 	return 0;
 }
 
-/* What the gate refused and let in goes with the next heartbeat; without it the rest goes. */
-static void take_hardware_events(struct agent *agent)
+/* What the gate refused and let in, and what people ask for, goes with the next heartbeat; without
+ * it the rest goes.  True: somebody waits for an approval. */
+static bool take_hardware(struct agent *agent)
 {
+	bool waits = false;
 	struct err err;
 
-	if (hardware_events_take(agent, &agent->hardware_seen, &err) < 0)
+	if (hardware_events_take(agent, &agent->hardware_seen, &err) < 0 ||
+	    hardware_asks_take(agent, &waits, &err) < 0)
 		log_error("trying again at the next check: %s", err.msg);
+	return waits;
 }
 
 static int check_and_ship(struct agent *agent, const struct options *options,
@@ -105,7 +111,8 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 		.now = options_has(options, "now"),
 	};
 
-	take_hardware_events(agent);
+	bool waits = take_hardware(agent);
+
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		/* The gate first: controls take minutes on a slow machine. */
 		if (gate_rules_refresh(agent, err) < 0 || run_controls(agent, err) < 0)
@@ -115,9 +122,11 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 		if (ship_all(agent, &request, outcome, err) < 0)
 			return -1;
 		if (!outcome->policy_changed)
-			return 0;
+			break;
 		request.full = false;
 	}
+	if (waits)
+		outcome->poll_s = SOMEBODY_WAITS_S;
 	return 0;
 }
 
@@ -144,11 +153,12 @@ static int poll_collector(const struct options *options)
 	struct ship_outcome outcome = {0};
 	struct agent agent;
 	struct err err;
+	bool waits;
 	int ret = 0;
 
 	if (start(options, &agent, &err) < 0)
 		return fail(&err);
-	take_hardware_events(&agent);
+	waits = take_hardware(&agent);
 	if (agent_enrolled(&agent))
 		ret = ship_all(&agent, &request, &outcome, &err);
 	if (ret == 0 && outcome.policy_changed) {
@@ -156,6 +166,8 @@ static int poll_collector(const struct options *options)
 		if (ret == 0)
 			ret = ship_all(&agent, &request, &outcome, &err);
 	}
+	if (waits)
+		outcome.poll_s = SOMEBODY_WAITS_S;
 	return finish(&agent, &outcome, ret, &err);
 }
 

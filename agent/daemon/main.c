@@ -81,12 +81,24 @@ static int64_t read_wanted(const struct daemon *d)
 	return wanted;
 }
 
+static void somebody_waits(struct daemon *d)
+{
+	log_info("somebody waits for an approval: asking every %d s for %d minutes",
+		 SCHEDULE_FAST_S, SCHEDULE_FAST_SPAN_S / 60);
+	schedule_fast(&d->schedule, now_ms());
+	arm(d);
+}
+
 static void check_ended(struct daemon *d)
 {
-	if (!d->schedule.running)
-		return;
-	schedule_ended(&d->schedule, now_ms(), read_wanted(d), spread());
+	int64_t wanted = read_wanted(d);
+
+	if (d->schedule.running)
+		schedule_ended(&d->schedule, now_ms(), wanted, spread());
 	arm(d);
+	/* A run that took a person's request wants news so soon, whoever began it. */
+	if (wanted > 0 && wanted <= SCHEDULE_FAST_S)
+		somebody_waits(d);
 }
 
 static void on_child_end(uv_process_t *process, int64_t status, int signal)
@@ -308,10 +320,7 @@ static void on_fast(uv_signal_t *handle, int signal)
 	struct daemon *d = handle->data;
 
 	(void)signal;
-	log_info("somebody waits for an approval: asking every %d s for %d minutes",
-		 SCHEDULE_FAST_S, SCHEDULE_FAST_SPAN_S / 60);
-	schedule_fast(&d->schedule, now_ms());
-	arm(d);
+	somebody_waits(d);
 }
 #endif
 
