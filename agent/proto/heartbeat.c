@@ -509,7 +509,7 @@ static int read_lists(const struct json *root, const char *text, size_t len, str
 		      struct err *err)
 {
 	const struct json *controls, *events;
-	struct span spans[2];
+	struct span spans[2] = {{0}};
 	size_t controls_size, events_size;
 	struct store store;
 	char *block;
@@ -527,6 +527,7 @@ static int read_lists(const struct json *root, const char *text, size_t len, str
 	out->events = (struct heartbeat_event *)(block + controls_size);
 	store.at = block + controls_size + events_size;
 	raw_object(raw_blanks(text), root, (const struct json *[]){controls, events}, spans, 2);
+	assert(spans[0].at && spans[1].at); /* both are members of 'root' */
 	if (read_controls(controls, spans[0].at, &store, out, err) != 0 ||
 	    read_events(events, spans[1].at, &store, out, err) != 0) {
 		free(block);
