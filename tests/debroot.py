@@ -24,8 +24,9 @@ MOUNTS = {
 
 def sources():
     """The files in which this machine names its Debian archive."""
-    found = [pathlib.Path('/etc/apt/sources.list'),
-             pathlib.Path('/etc/apt/sources.list.d/debian.sources')]
+    folder = pathlib.Path('/etc/apt/sources.list.d')
+    found = [pathlib.Path('/etc/apt/sources.list'), *sorted(folder.glob('*.list')),
+             *sorted(folder.glob('*.sources'))]  # mmdebstrap's own is called 0000debian.sources
     found = [p for p in found if p.is_file() and 'debian' in p.read_text()]
     assert found, 'no Debian package source is set up in /etc/apt: cannot make a Debian root'
     return found
