@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct buf;
@@ -24,6 +25,9 @@ int cli_check(const struct options *options);
 int cli_explain(const struct options *options);
 int cli_enrol(const struct options *options);
 int cli_generalise(const struct options *options);
+int cli_hardware(const struct options *options);
+int cli_hardware_ports(const struct options *options);
+int cli_hardware_ask(const struct options *options);
 int cli_policy_lint(const struct options *options);
 int cli_verify(const struct options *options);
 int cli_version(const struct options *options);
@@ -36,6 +40,9 @@ const char *cli_state_dir(const struct options *options);
 const char *cli_run_dir(const struct options *options);
 /* "caretaker: ..." on standard error; returns CLI_CANNOT_TELL. */
 int cli_fail(const struct err *err);
+
+/* That line of the policy in force, for who may read it; false: cannot be had. */
+bool cli_policy_line(const struct options *options, int64_t line, struct buf *out);
 
 /* status.json, read and checked for being one. */
 int cli_read_status(const struct options *options, struct json **out, struct err *err);

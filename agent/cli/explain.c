@@ -53,13 +53,11 @@ static const char *const checks[CONTROL_COUNT] = {
 
 /* --- the policy in force: two lines, the policy and the key set it was believed by --- */
 
-static int open_in_force(const struct buf *text, struct policy **out, struct err *err)
+static int open_document(const struct buf *text, struct keys **out_keys,
+			 struct policy_document **out, struct err *err)
 {
 	const char *end = memchr(buf_text(text), '\n', text->len);
-	struct policy_document *document = NULL;
-	struct keys *keys = NULL;
 	size_t first, second;
-	int ret = -1;
 
 	if (!end)
 		return err_set(err, ERR_INVALID, "the policy's file is damaged");
@@ -67,8 +65,18 @@ static int open_in_force(const struct buf *text, struct policy **out, struct err
 	second = text->len - first - 1;
 	while (second && end[second] == '\n')
 		second--;
-	if (keys_open_pinned(end + 1, second, &keys, err) == 0 &&
-	    policy_document_open(text->data, first, keys, &document, err) == 0)
+	if (keys_open_pinned(end + 1, second, out_keys, err) < 0)
+		return -1;
+	return policy_document_open(text->data, first, *out_keys, out, err);
+}
+
+static int open_in_force(const struct buf *text, struct policy **out, struct err *err)
+{
+	struct policy_document *document = NULL;
+	struct keys *keys = NULL;
+	int ret = -1;
+
+	if (open_document(text, &keys, &document, err) == 0)
 		ret = policy_parse("policy", document->ini, document->ini_len, out, err);
 	policy_document_free(document);
 	keys_free(keys);
@@ -92,6 +100,34 @@ static int read_policy(const struct options *options, struct policy **out, struc
 		ret = -1;
 	buf_clear(&text);
 	return ret;
+}
+
+bool cli_policy_line(const struct options *options, int64_t line, struct buf *out)
+{
+	struct policy_document *document = NULL;
+	struct keys *keys = NULL;
+	const char *at, *end;
+	char path[512];
+	struct buf text;
+	struct err err;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "%s/policy.jws", cli_state_dir(options));
+	buf_init(&text, 2 * JWS_MAX + 1);
+	if (plat_file_read(path, 2 * JWS_MAX, &text, &err) == 0 &&
+	    open_document(&text, &keys, &document, &err) == 0) {
+		at = document->ini;
+		while (--line > 0 && at)
+			at = (end = strchr(at, '\n')) ? end + 1 : NULL;
+		if (at && *at) {
+			buf_add(out, at, strcspn(at, "\r\n"));
+			found = true;
+		}
+	}
+	policy_document_free(document);
+	keys_free(keys);
+	buf_clear(&text);
+	return found;
 }
 
 /* --- printing --- */

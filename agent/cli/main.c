@@ -20,6 +20,11 @@ static const struct option_def lint_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const struct option_def ask_options[] = {
+	{"reason", 0, "TEXT", "why you need it: the approver reads this (staff only)"},
+	{NULL, 0, NULL, NULL},
+};
+
 static const struct option_def verify_options[] = {
 	{"key", 0, "FILE", "the device's public key: PEM or JWK"},
 	{"ca", 0, "FILE", "the collector's key sets, for a chain exported as evidence"},
@@ -44,6 +49,12 @@ static const struct command commands[] = {
 	{"enrol", "CODE", "enrols this machine with your school's collector (root)", NULL, 1, 1,
 	 cli_enrol},
 	{"enroll", "CODE", "the same", NULL, 1, 1, cli_enrol},
+	{"hardware", NULL, "what is plugged in, what became of it, and why", json_option, 0, 0,
+	 cli_hardware},
+	{"hardware ports", NULL, "names the ports, as you plug something into each", NULL, 0, 0,
+	 cli_hardware_ports},
+	{"hardware ask", "REFERENCE", "asks the school to approve what was refused", ask_options, 1,
+	 1, cli_hardware_ask},
 	{"policy lint", "FILE...", "finds the errors in policy files", lint_options, 1, -1,
 	 cli_policy_lint},
 	{"verify", "FILE", "checks a chain of heartbeats without the collector", verify_options, 1,

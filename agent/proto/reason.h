@@ -32,5 +32,8 @@ void reason_todo(enum control_id control, const char *token, const struct json *
 		 struct buf *out);
 /* Walks the table of a control, for documentation and tests; NULL past the end. */
 const struct reason *reason_at(enum control_id control, size_t i);
+/* A clause that follows "because", for a token of the gate's ("not-approved": "nobody approved
+ * it"); NULL for one of a newer gate. */
+const char *reason_storage(const char *token);
 
 #endif

@@ -1,0 +1,134 @@
+"""caretaker hardware: what everyone at a machine sees of the gate, and asks of the school.
+SPDX-License-Identifier: Apache-2.0"""
+import json
+import os
+import subprocess
+
+import pytest
+
+SHOWN = {
+    'v': 1, 'at': 1790000000, 'policy': 'staff', 'serial': 7, 'storage': 'enforce', 'hardware': 'audit',
+    'rules': 'in force', 'ask': True,
+    'devices': [
+        {'id': '046d:c077:', 'port': '1-1', 'kind': 'input', 'verdict': 'passed', 'enforced': True,
+         'why': 'free'},
+        {'reference': 'K7Q2MX', 'id': '0951:1666:60A44C41', 'port': '2-1', 'kind': 'storage',
+         'maker': 'Kingston', 'model': 'DataTraveler', 'verdict': 'refused', 'enforced': True,
+         'why': 'not-approved', 'line': 14, 'may_ask': True},
+        {'reference': 'B4N7TY', 'id': '0951:1666:1', 'port': '2-2', 'kind': 'storage', 'verdict': 'read-only',
+         'enforced': True, 'why': 'approved-stick', 'exception': 'EX-12', 'until': 1790000000,
+         'media': [{'name': 'sda1', 'bytes': 16777216, 'file_system': 'vfat', 'verdict': 'read-only',
+                    'why': 'plain'}]},
+    ],
+}
+
+
+@pytest.fixture
+def machine(build, tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+
+    def caretaker(*args, **kwargs):
+        return subprocess.run([build / 'caretaker', '--run', run, '--state', tmp_path, *args],
+                              capture_output=True, text=True, timeout=60, **kwargs)
+    caretaker.run_dir = run
+    caretaker.show = lambda shown: (run / 'hardware.json').write_text(json.dumps(shown))
+    return caretaker
+
+
+def test_a_table_says_what_became_of_each_and_why(machine):
+    machine.show(SHOWN)
+    done = machine('hardware')
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == '''\
+Policy:   staff, number 7
+Storage:  what is not allowed is refused
+
+K7Q2MX    Kingston DataTraveler, storage, port 2-1
+          refused because nobody approved it
+          policy line 14
+          to ask for it: caretaker hardware ask K7Q2MX --reason "..."
+          to approve it: caretaker-collector requests approve K7Q2MX
+          its id, for a policy or an exception: 0951:1666:60A44C41
+B4N7TY    storage, port 2-2
+          read-only because it is approved
+          exception EX-12, until 2026-09-21T14:13 UTC
+          sda1, 16 MiB, vfat: read-only because it is not encrypted
+
+1 other device the policy lets be.
+'''
+    said = machine('hardware', '--json')
+    assert said.returncode == 0 and json.loads(said.stdout) == SHOWN
+
+
+def test_what_would_be_refused_and_a_machine_without_rules(machine):
+    shown = dict(SHOWN, storage='audit', devices=[dict(SHOWN['devices'][1], enforced=False)])
+    machine.show(shown)
+    done = machine('hardware')
+    assert done.returncode == 1
+    assert 'only looked at, nothing is refused' in done.stdout
+    assert 'would be refused because nobody approved it' in done.stdout
+    machine.show(dict(SHOWN, rules='none', devices=[]))
+    done = machine('hardware')
+    assert done.returncode == 0 and 'No rules are in force' in done.stdout
+
+
+def test_a_device_s_own_words_cannot_steer_a_terminal(machine):
+    bad = dict(SHOWN['devices'][1], maker='\x1b[2Jevil', model='\u202e', why='\x1b[31mnew', reference='\x1b[2J')
+    machine.show(dict(SHOWN, devices=[bad]))
+    done = machine('hardware')
+    assert '\x1b' not in done.stdout and '\u202e' not in done.stdout
+
+
+@pytest.mark.parametrize('text, says', [
+    (None, 'caretakerd does not run'),
+    ('{"v":2}', 'of another version of Caretaker'),
+    ('{', 'hardware.json'),
+    ('{"v":1}', "member 'devices'"),
+])
+def test_without_its_file_it_cannot_tell(machine, text, says):
+    if text is not None:
+        (machine.run_dir / 'hardware.json').write_text(text)
+    done = machine('hardware')
+    assert done.returncode == 2 and says in done.stderr
+
+
+def test_asking_leaves_a_frame_that_only_its_owner_made(machine):
+    machine.show(SHOWN)
+    ask = machine.run_dir / 'ask'
+    ask.mkdir(mode=0o1733)
+    done = machine('hardware', 'ask', 'K7Q2MX', '--reason', 'for the assembly')
+    assert done.returncode == 0 and 'Asked for K7Q2MX' in done.stdout, done.stderr
+    frame, = ask.iterdir()
+    assert frame.stat().st_mode & 0o777 == 0o600 and frame.stat().st_uid == os.getuid()
+    assert frame.read_bytes() == (b'CTASK1\0\0' + b'K7Q2MX'.ljust(16, b'\0') +
+                                  b'for the assembly'.ljust(201, b'\0') + b'\0' * 31)
+
+
+@pytest.mark.parametrize('args, says', [
+    (['B4N7TY'], 'nobody can be asked'),
+    (['ZZZZ99'], "nothing with the reference 'ZZZZ99' is plugged in"),
+    (['../../etc'], 'is no reference'),
+    (['K7Q2MX', '--reason', 'x' * 201], 'longer than 200 bytes'),
+    (['K7Q2MX', '--reason', 'a\x1b[2Jb'], 'cannot be shown'),
+    (['K7Q2MX'], 'leave a request in'),
+])
+def test_asking_says_why_it_cannot(machine, args, says):
+    machine.show(SHOWN)
+    done = machine('hardware', 'ask', *args)
+    assert done.returncode == 2 and says in done.stderr
+    assert not (machine.run_dir / 'ask').exists()
+
+
+def test_ports_end_without_a_name_where_nothing_was_plugged(machine):
+    done = machine('hardware', 'ports', input='\nq\n')
+    if done.returncode == 2:
+        pytest.skip(f'this machine has no USB to look at: {done.stderr.strip()}')
+    assert 'Nothing new is plugged in.' in done.stdout and 'No port was named.' in done.stdout
+
+
+def test_explain_names_what_is_checked_and_its_settings(machine):
+    done = machine('explain', 'removable-storage')
+    assert 'USB sticks and other removable storage stay out unless allowed.' in done.stdout
+    for key in ('allow', 'encrypted', 'plain', 'scan', 'weak_serial', 'classroom', 'max_hubs', 'ask'):
+        assert f'\n  {key} = ' in done.stdout
