@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/base/buf.h"
@@ -146,7 +147,9 @@ int fact_read(const char *path, size_t max, struct buf *out, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s'", path);
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+	/* A link to /dev/null masks a unit or a drop-in: as good as an empty file. */
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) &&
+	    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))) {
 		err_set(err, ERR_INVALID, "'%s' is not a file", path);
 		goto out;
 	}

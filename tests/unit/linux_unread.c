@@ -113,6 +113,18 @@ static void what_is_not_there_is_an_answer(void **state)
 	assert_works(fact_unread(before, &err));
 }
 
+static void a_link_to_the_null_device_is_an_empty_file(void **state)
+{
+	unsigned before = fact_unread_count();
+
+	(void)state;
+	plat_set_root(""); /* a tree has no devices */
+	lines_seen = 0;
+	assert_true(fact_lines("/dev/null", count_line, NULL));
+	assert_int_equal(lines_seen, 0);
+	assert_works(fact_unread(before, &err));
+}
+
 static void says_what_could_not_be_read(void **state)
 {
 	static const char *const messages[HOWS] = {
@@ -431,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_not_there_is_an_answer),
+		TEST(a_link_to_the_null_device_is_an_empty_file),
 		TEST(says_what_could_not_be_read),
 		TEST(names_nobody_whose_file_it_is),
 		TEST(what_it_may_not_read_is_not_empty),
