@@ -95,5 +95,10 @@ int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, str
 
 /* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
 int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err);
+/* Hears of locks from now on: 'out_fd' becomes readable, then plat_gate_seat_heard() is 1 when
+ * plat_gate_seat() may answer otherwise, 0 when not, -1 when nothing will be heard any more (the
+ * descriptor is closed then).  Without it no lock is known of. */
+int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err);
+int plat_gate_seat_heard(struct plat_gate *gate);
 
 #endif

@@ -666,6 +666,30 @@ void gate_seat_changed(struct gate *gate)
 	finish(gate);
 }
 
+int gate_seat_listen(struct gate *gate)
+{
+	struct err err;
+	int fd;
+
+	if (!gate->rules || !gate->rules->shut_while_locked)
+		return -1;
+	if (plat_gate_seat_listen(gate->platform, &fd, &err) < 0) {
+		log_warn("a locked screen shuts nothing here: %s", err.msg);
+		return -1;
+	}
+	take_seat(gate); /* names the session whose lock is asked about */
+	return fd;
+}
+
+int gate_seat_heard(struct gate *gate)
+{
+	int ret = plat_gate_seat_heard(gate->platform);
+
+	if (ret > 0)
+		gate_seat_changed(gate);
+	return ret;
+}
+
 void gate_scan_changed(struct gate *gate)
 {
 	char places[GATE_PARTS_MAX][GATE_NAME];

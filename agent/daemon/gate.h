@@ -28,6 +28,11 @@ void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 void gate_look(struct gate *gate);
 /* Somebody logged on or off, locked or unlocked. */
 void gate_seat_changed(struct gate *gate);
+/* The descriptor to wait for that says of locks; -1: nothing asks for that, or it is not to be had.
+ */
+int gate_seat_listen(struct gate *gate);
+/* It became readable.  -1: it is closed. */
+int gate_seat_heard(struct gate *gate);
 /* A scan went on or ended (RUN/scan). */
 void gate_scan_changed(struct gate *gate);
 

@@ -31,7 +31,7 @@ struct daemon {
 	uv_loop_t *loop;
 	uv_timer_t timer, watchdog, gate_timer;
 	uv_signal_t term, interrupt, hup, fast;
-	uv_poll_t devices_poll;
+	uv_poll_t devices_poll, seat_poll;
 	uv_process_t child;
 	struct plat_devices *devices;
 	struct gate *gate; /* NULL: what is plugged in cannot be judged here */
@@ -42,7 +42,7 @@ struct daemon {
 	char rules_path[300], scan_folder[300];
 	bool own_folders; /* a test's: the programs are told */
 	bool managed;     /* a service manager starts the check */
-	bool child_runs, stopping;
+	bool child_runs, stopping, seat_listens;
 };
 
 static void arm(struct daemon *d);
@@ -249,6 +249,37 @@ static void on_gate_record(void *ctx, const char *what)
 	something_happened(ctx, what);
 }
 
+static void on_seat(uv_poll_t *poll, int status, int events)
+{
+	struct daemon *d = poll->data;
+
+	(void)status;
+	(void)events;
+	if (gate_seat_heard(d->gate) < 0) {
+		log_warn("locks of the screen are heard of no more");
+		uv_close((uv_handle_t *)poll, NULL);
+	}
+	arm_gate(d);
+}
+
+/* Once the rules ask for it; for the process's life. */
+static void listen_for_locks(struct daemon *d)
+{
+	int fd = d->seat_listens ? -1 : gate_seat_listen(d->gate);
+
+	if (fd < 0 || uv_poll_init(d->loop, &d->seat_poll, fd) < 0)
+		return;
+	d->seat_listens = true;
+	d->seat_poll.data = d;
+	(void)uv_poll_start(&d->seat_poll, UV_READABLE, on_seat);
+}
+
+static void take_rules(struct daemon *d)
+{
+	gate_rules_changed(d->gate);
+	listen_for_locks(d);
+}
+
 /* True when the file is the gate's: no check follows from that alone. */
 static bool gate_file(struct daemon *d, const char *path)
 {
@@ -257,7 +288,7 @@ static bool gate_file(struct daemon *d, const char *path)
 	if (!d->gate)
 		return false;
 	if (strcmp(path, d->rules_path) == 0)
-		gate_rules_changed(d->gate);
+		take_rules(d);
 	else if (strncmp(path, d->scan_folder, len) == 0 && path[len] == '/')
 		gate_scan_changed(d->gate);
 	else if (strcmp(path, SEAT_FILE) == 0)
@@ -515,7 +546,7 @@ static int serve(const struct options *options)
 	open_gate(&d, options_get(options, "sysfs"));
 	watch_files(&d);
 	if (d.gate)
-		gate_rules_changed(d.gate);
+		take_rules(&d);
 	arm_gate(&d);
 	if (watchdog_ms)
 		(void)uv_timer_start(&d.watchdog, on_watchdog, watchdog_ms, watchdog_ms);

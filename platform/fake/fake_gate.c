@@ -139,3 +139,16 @@ int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, stru
 	*out_locked = fake_gate.locked;
 	return 0;
 }
+
+int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err)
+{
+	(void)gate;
+	(void)out_fd;
+	return err_set(err, ERR_UNSUPPORTED, "the fake machine has no locks to hear of");
+}
+
+int plat_gate_seat_heard(struct plat_gate *gate)
+{
+	(void)gate;
+	return -1;
+}

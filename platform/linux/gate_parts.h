@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "platform/gate.h"
+#include "platform/linux/gate_bus.h"
 
 #define GATE_PATH 640
 
@@ -16,7 +17,8 @@ struct plat_gate {
 	char root[200]; /* "" or a test's folder */
 	char sysfs[220];
 	char modules[256];
-	bool live; /* this machine, not a test's folder */
+	bool live;            /* this machine, not a test's folder */
+	struct gate_bus *bus; /* NULL: nobody listens for locks */
 };
 
 /* Up to 'size' - 1 bytes of sysfs/PATH and a NUL; the length, -1 with errno.  The kernel's closing

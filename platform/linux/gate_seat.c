@@ -1,5 +1,5 @@
-/* Who sits at the machine: logind's own files, which systemd documents as readable by all
- * (sd-login(3) reads the same).
+/* Who sits at the machine: logind's own files (sd-login(3) reads the same); whether the screen is
+ * locked only logind's D-Bus interface tells before systemd 257.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "platform/linux/gate_parts.h"
 
@@ -47,5 +47,30 @@ int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, stru
 		text_clean(user, 64, name, strlen(name));
 	*out_locked =
 		setting(path, "LOCKED_HINT", locked, sizeof(locked)) && strcmp(locked, "1") == 0;
+	if (gate->bus) {
+		gate_bus_ask(gate->bus, session);
+		*out_locked |= gate_bus_locked(gate->bus, session);
+	}
 	return 0;
+}
+
+int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err)
+{
+	char path[GATE_PATH];
+
+	(void)snprintf(path, sizeof(path), "%s/run/dbus/system_bus_socket", gate->root);
+	gate_bus_close(gate->bus);
+	gate->bus = NULL;
+	return gate_bus_open(&gate->bus, path, out_fd, err);
+}
+
+int plat_gate_seat_heard(struct plat_gate *gate)
+{
+	int ret = gate->bus ? gate_bus_read(gate->bus) : -1;
+
+	if (ret < 0) {
+		gate_bus_close(gate->bus);
+		gate->bus = NULL;
+	}
+	return ret;
 }

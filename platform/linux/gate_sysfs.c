@@ -51,6 +51,8 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 
 void plat_gate_close(struct plat_gate *gate)
 {
+	if (gate)
+		gate_bus_close(gate->bus);
 	free(gate);
 }
 

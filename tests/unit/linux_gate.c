@@ -479,6 +479,40 @@ static void a_luks_partition_s_own_header_is_read(void **state)
 
 /* --- the seat --- */
 
+static void a_message_of_the_bus_is_bounded_and_checked(void **state)
+{
+	/* An answer to serial 3: its body is a variant that holds true. */
+	static const unsigned char answer[] = {
+		'l', 2,   1,   1, 8, 0,   0, 0, 9, 0, 0, 0, 15, 0, 0, 0, /* head */
+		5,   1,   'u', 0, 3, 0,   0, 0,                          /* REPLY_SERIAL */
+		8,   1,   'g', 0, 1, 'v', 0, 0, /* SIGNATURE, and padding */
+		1,   'b', 0,   0, 1, 0,   0, 0};
+	unsigned char bytes[sizeof(answer)];
+	uint32_t reply;
+	size_t body;
+
+	(void)state;
+	assert_int_equal(gate_bus_parse(answer, sizeof(answer), &reply, &body), sizeof(answer));
+	assert_int_equal(reply, 3);
+	assert_int_equal(body, 32);
+	for (size_t len = 0; len < sizeof(answer); len++)
+		assert_int_equal(gate_bus_parse(answer, len, &reply, &body), 0);
+	/* Every byte wrong in every way: never read beyond, never longer than it is. */
+	for (size_t i = 0; i < sizeof(answer); i++)
+		for (unsigned wrong = 0; wrong < 256; wrong++) {
+			memcpy(bytes, answer, sizeof(answer));
+			bytes[i] = (unsigned char)wrong;
+			assert_in_range(gate_bus_parse(bytes, sizeof(bytes), &reply, &body) + 1, 0,
+					sizeof(bytes) + 1);
+		}
+	memcpy(bytes, answer, sizeof(answer));
+	bytes[0] = 'B';
+	assert_int_equal(gate_bus_parse(bytes, sizeof(bytes), &reply, &body), -1);
+	memcpy(bytes, answer, sizeof(answer));
+	bytes[7] = 1;
+	assert_int_equal(gate_bus_parse(bytes, sizeof(bytes), &reply, &body), -1);
+}
+
 static void who_sits_there_is_who_logind_says(void **state)
 {
 	char user[64];
@@ -517,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
 		cmocka_unit_test(a_cipher_that_does_nothing_is_not_encryption),
 		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
+		cmocka_unit_test(a_message_of_the_bus_is_bounded_and_checked),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
 	};
 
