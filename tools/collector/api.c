@@ -100,9 +100,9 @@ static bool scope(const struct api_request *request, struct api_answer *answer,
 		.name = given == API_FOUND ? name : NULL, .id = token->school, .out = out};
 	struct err err;
 
+	*out_any = given == API_ABSENT && !token->school;
 	if (given == API_MALFORMED)
 		return api_query_bad(answer, "school", "a school's name");
-	*out_any = given == API_ABSENT && !token->school;
 	if (*out_any)
 		return true;
 	if (request->store->desk->schools(request->store, match_school, &find, &err)) {

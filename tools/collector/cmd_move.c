@@ -57,7 +57,7 @@ static int other_parse(const struct buf *text, struct other *out, struct err *er
 	    json_get_string(root, "keys", LINE_MAX_BYTES, &jws, err) ||
 	    json_get_string(root, "ca", PKI_MAX_PEM, &ca, err))
 		goto out;
-	if (strcmp(kind, PUBLIC)) {
+	if (strcmp(kind, PUBLIC) != 0) {
 		err_set(err, ERR_INVALID,
 			"expected what \"caretaker-collector keys show\" prints there");
 		goto out;
@@ -257,7 +257,7 @@ static int archive_header(struct archive *archive, struct err *err)
 	    json_get_string(root, "school", STORE_NAME_SIZE - 1, &name, err) ||
 	    json_get_array(root, "chain", 1000, &chain, err))
 		goto out;
-	if (strcmp(kind, ARCHIVE)) {
+	if (strcmp(kind, ARCHIVE) != 0) {
 		err_set(err, ERR_INVALID, "this is no exported school (expected '" ARCHIVE "')");
 		goto out;
 	}

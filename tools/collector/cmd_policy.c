@@ -412,6 +412,7 @@ int cmd_policy_publish(const struct options *options)
 		puts("devices take it with their next acknowledgement; \"caretaker-collector "
 		     "rollup\" shows which one each really runs");
 out:
+	targets.admin = NULL;
 	buf_clear(&text);
 	admin_close(&admin);
 	return ret;

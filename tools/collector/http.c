@@ -303,8 +303,12 @@ void http_conn_begin(struct http_conn *conn)
 
 void http_conn_close_all(struct conn_list *list)
 {
-	while (!TAILQ_EMPTY(list))
-		http_conn_close(TAILQ_FIRST(list));
+	struct http_conn *conn, *next;
+
+	for (conn = TAILQ_FIRST(list); conn; conn = next) {
+		next = TAILQ_NEXT(conn, link);
+		http_conn_close(conn);
+	}
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

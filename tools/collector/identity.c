@@ -337,7 +337,7 @@ static int stamp_entry(void *ctx, const char *name, struct err *err)
 	char path[IDENTITY_PATH];
 
 	if (!begins_with(name, "keys") && !begins_with(name, "online") &&
-	    strcmp(name, "server.pem"))
+	    strcmp(name, "server.pem") != 0)
 		return 0;
 	if (identity_path(stamp->dir, name, path, err) || plat_file_info(path, &info, err))
 		return -1;
@@ -493,7 +493,7 @@ const struct crypto_signer *identity_signer(const struct identity *identity, con
 	for (unsigned i = has ? found->count : 0; i < found->count; i++)
 		if (i == 0 || found->sets[i].keys->serial < serial)
 			has = &found->sets[i];
-	for (unsigned i = 0; i < identity->signer_count; i++)
+	for (unsigned i = 0; has && i < identity->signer_count; i++)
 		if (keys_online_key(has->keys,
 				    crypto_key_kid(crypto_signer_key(identity->signers[i]))))
 			return identity->signers[i];

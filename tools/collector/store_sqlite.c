@@ -240,7 +240,7 @@ static int meta(struct sq *sq, const char *name, char *out, size_t out_size, str
 static int site(struct store *store, struct store_site *out, struct err *err)
 {
 	struct sq *sq = sq_of(store);
-	struct store_site found;
+	struct store_site found = {.org = ""};
 
 	if (meta(sq, "org", found.org, sizeof(found.org), err) < 0 ||
 	    meta(sq, "epoch", found.epoch, sizeof(found.epoch), err) < 0 ||
