@@ -1,25 +1,17 @@
 # The packages as a school installs them, under a real systemd: agent and collector in one guest.
+# The bed installed them when it made its snapshot.
 # The tests are steps of one story; each leaves the guest as the next one expects it.
 # SPDX-License-Identifier: Apache-2.0
 import json
-import os
-import pathlib
 import re
-import sys
 
 import pytest
 
 import bed
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-import debroot  # noqa: E402
-
-BUILD = pathlib.Path(os.environ.get('CARETAKER_BUILD', 'build/linux'))
 UNITS = ('caretakerd.service', 'caretaker-check.path', 'caretaker-poll.path',
          'caretaker-uplink.socket')
 ENABLED = ('caretakerd.service', 'caretaker-uplink.socket')  # the others come with the daemon
-# How quickly a test gets its check; the first one comes within 31 s of the daemon's start.
-CONF = '[daemon]\ninterval_s = 3600\njitter_s = 0\nsettle_s = 3\ngap_s = 5\n'
 SLOW = 150  # the guest has no hardware of its own: seconds that a check may take there
 
 
@@ -65,41 +57,9 @@ class School:
         return json.loads(self.run('cat /run/caretaker/status.json'))
 
 
-def package(name):
-    deb, = (BUILD / 'deb').glob(f'{name}_*.deb')
-    return deb
-
-
-def put_archive(guest, folder):
-    """A security archive with a fix for what is installed, as apt of the guest sees it."""
-    guest.run('mkdir -p /archive')
-    old = debroot.make_deb(folder, 'school-editor', '1.0')
-    guest.push(old, '/tmp/old.deb')
-    # In a run of its own: what dpkg is about to install is not in the status file that apt reads.
-    guest.run('dpkg --force-unsafe-io -i /tmp/old.deb')
-    old.unlink()
-    debroot.make_deb(folder, 'school-editor', '1.1')
-    debroot.make_archive(folder)
-    for path in folder.iterdir():
-        guest.push(path, f'/archive/{path.name}')
-    guest.run('rm -rf /etc/apt/sources.list.d/* && '
-              'echo "deb [trusted=yes] file:/archive ./" > /etc/apt/sources.list && '
-              'apt-get -q update', timeout=120)
-
-
 @pytest.fixture(scope='module')
-def school(tmp_path_factory):
-    made = BUILD / 'deb'
-    assert made.is_dir(), f'{made}: run "make test-vm", which builds the packages'
-    with bed.guest() as guest:
-        put_archive(guest, tmp_path_factory.mktemp('archive'))
-        for name in ('caretaker', 'caretaker-collector'):
-            guest.push(package(name), f'/tmp/{name}.deb')
-        guest.run('useradd -m -c "Alice Liddell" alice')
-        guest.run('mkdir -p /etc/caretaker && cat > /etc/caretaker/caretakerd.ini',
-                  stdin=CONF.encode())
-        guest.run('dpkg --force-unsafe-io --force-confold -i /tmp/caretaker.deb '
-                  '/tmp/caretaker-collector.deb', timeout=300)
+def school():
+    with bed.guest(installed=True) as guest:
         yield School(guest)
 
 
@@ -327,8 +287,7 @@ def test_the_daemon_is_small(school):
 def test_an_upgrade_starts_the_new_programs_and_keeps_the_key(school):
     key = school.run('sha256sum /var/lib/caretaker/device.key')
     before = school.show('caretakerd', 'MainPID'), school.show('caretaker-collector', 'MainPID')
-    school.run('dpkg --force-unsafe-io --force-confold -i /tmp/caretaker.deb '
-               '/tmp/caretaker-collector.deb', timeout=300)
+    school.run(f'{bed.INSTALL} /root/caretaker*.deb', timeout=300)
     for unit in (*UNITS, 'caretaker-collector.service'):
         assert school.run(f'systemctl is-active {unit}') == 'active', unit
     for unit in (*ENABLED, 'caretaker-collector.service'):
@@ -336,16 +295,16 @@ def test_an_upgrade_starts_the_new_programs_and_keeps_the_key(school):
     after = school.show('caretakerd', 'MainPID'), school.show('caretaker-collector', 'MainPID')
     assert before[0] != after[0] and before[1] != after[1]
     assert school.run('sha256sum /var/lib/caretaker/device.key') == key
-    assert school.run('cat /etc/caretaker/caretakerd.ini') == CONF.strip()
+    assert school.run('cat /etc/caretaker/caretakerd.ini') == bed.CONF.strip()
 
 
 def test_a_removed_agent_runs_no_more_and_a_purged_one_leaves_nothing(school):
-    school.run('dpkg --force-unsafe-io -r caretaker caretaker-collector', timeout=300)
+    school.run('dpkg -r caretaker caretaker-collector', timeout=300)
     for unit in (*UNITS, 'caretaker-check.service', 'caretaker-collector.service'):
         assert school.call(f'systemctl is-active {unit}')[1].strip() == 'inactive', unit
     assert school.call('pgrep caretaker')[0] != 0
     school.run('test -e /var/lib/caretaker/device.key && test -e /etc/caretaker/caretakerd.ini')
-    school.run('dpkg --force-unsafe-io -P caretaker caretaker-collector', timeout=300)
+    school.run('dpkg -P caretaker caretaker-collector', timeout=300)
     left = school.run('find /etc /run /usr /var /lib/systemd -name "*caretaker*" -not -path '
                       '"/run/systemd/units/*"')
     assert left == '', left
