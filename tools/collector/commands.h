@@ -51,6 +51,9 @@ int cmd_policy_show(const struct options *options);
 
 int cmd_exceptions_add(const struct options *options);
 int cmd_exceptions_list(const struct options *options);
+int cmd_requests_list(const struct options *options);
+int cmd_requests_approve(const struct options *options);
+int cmd_requests_refuse(const struct options *options);
 int cmd_exceptions_sign(const struct options *options);
 int cmd_exceptions_end(const struct options *options);
 

@@ -178,6 +178,26 @@ static const struct option_def exception_list_options[] = {
 	{"all", 0, NULL, "those that ended too"},
 	{NULL, 0, NULL, NULL},
 };
+static const struct option_def request_list_options[] = {
+	{"all", 0, NULL, "those that were answered too"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def request_approve_options[] = {
+	{"device", 0, "DEVICE", "the device that asked, where several did"},
+	{"group", 'g', "NAME", "for every device of this group, not only the one that asked"},
+	{"open", 0, "WHAT", "encrypted, read-only or any (as far as the policy lets it)"},
+	{"reason", 0, "TEXT", "why (the person's own)"},
+	{"asked", 0, "NAME", "who asked (the person, as the device names them)"},
+	{"approved", 0, "NAME", "who approved (you)"},
+	{"days", 0, "N", "it ends in N days (1)"},
+	{"until", 0, "DAY", "it ends with this day"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def request_refuse_options[] = {
+	{"device", 0, "DEVICE", "the device that asked, where several did"},
+	{"reason", 0, "TEXT", "why not"},
+	{NULL, 0, NULL, NULL},
+};
 static const struct option_def output_option[] = {
 	{"output", 'o', "FILE", "writes it there (standard output)"},
 	{NULL, 0, NULL, NULL},
@@ -280,6 +300,13 @@ static const struct command commands[] = {
 	{"exceptions end", "EXCEPTION", "ends one now", NULL, 1, 1, cmd_exceptions_end},
 	{"exceptions sign", NULL, "signs every device's list again", NULL, 0, 0,
 	 cmd_exceptions_sign},
+
+	{"requests list", NULL, "lists what people asked for at their machines",
+	 request_list_options, 0, 0, cmd_requests_list},
+	{"requests approve", "REFERENCE", "allows it for a time", request_approve_options, 1, 1,
+	 cmd_requests_approve},
+	{"requests refuse", "REFERENCE", "answers no", request_refuse_options, 1, 1,
+	 cmd_requests_refuse},
 
 	{"keys list", NULL, "lists the key sets devices follow", NULL, 0, 0, cmd_keys_list},
 	{"keys show", NULL, "prints our public keys, for 'school export' elsewhere", output_option,

@@ -190,6 +190,8 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_once ON event (key, event_id, at, type) WHERE key IS NOT NULL;
 CREATE INDEX event_device ON event (device, at);
 CREATE INDEX event_received ON event (received_at);
+CREATE INDEX event_request ON event (received_at)
+	WHERE type IN ('approval-requested', 'request-approved', 'request-refused');
 
 -- Kept in the transaction that stores the heartbeat.  'scope' is enum store_scope; 'control' may be
 -- one of the STORE_COUNT_ ids of store.h; 'standing' is enum standing, enum store_presence or a serial.

@@ -39,6 +39,14 @@ struct store_event_row {
 	char type[32];
 	const char *data;
 };
+/* A device's request for an approval, or the answer it was given here. */
+struct store_request_row {
+	int64_t event, device, school, at, received_at;
+	char uuid[UUID_LEN + 1], name[STORE_NAME_SIZE], school_name[STORE_NAME_SIZE];
+	bool ours;        /* an answer */
+	bool approved;    /* of an answer */
+	const char *data; /* as the device said it; of an answer as request_answer() was given it */
+};
 struct store_branch_row {
 	int n, kind; /* enum lineage_kind */
 	int64_t from_seq, seq, advanced_at;
@@ -119,6 +127,10 @@ struct store_desk_ops {
 	int (*events)(struct store *, int64_t device, unsigned max,
 		      int (*each)(void *ctx, const struct store_event_row *, struct err *),
 		      void *ctx, struct err *);
+	/* Requests and answers since 'since', in the order in which they came. */
+	int (*requests)(struct store *, int64_t since,
+			int (*each)(void *ctx, const struct store_request_row *, struct err *),
+			void *ctx, struct err *);
 	int (*branches)(struct store *, int64_t device,
 			int (*each)(void *ctx, const struct store_branch_row *, struct err *),
 			void *ctx, struct err *);
@@ -188,6 +200,9 @@ struct store_desk_ops {
 	int (*adopt)(struct store *, int64_t device, int64_t now, const char *who, struct err *);
 	/* Bodies, names and hardware go; seq, hash and prev stay, so that the chain verifies. */
 	int (*erase)(struct store *, int64_t device, const char *who, struct err *);
+	/* Stands in the device's events as ours; 'data' is a JSON object. */
+	int (*request_answer)(struct store *, int64_t device, bool approved, const char *data,
+			      int64_t now, const char *who, struct err *);
 	int (*exception_add)(struct store *, const struct store_exception *, const char *who,
 			     struct err *);
 	int (*exception_end)(struct store *, const char *id, int64_t now, const char *who,

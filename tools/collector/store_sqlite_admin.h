@@ -75,6 +75,13 @@ int sq_room_by_serial(struct store *, int64_t school, const char *serial, int64_
 		      const char *who, struct err *);
 int sq_expect(struct store *, const struct store_expected *, const char *who, struct err *);
 
+/* --- store_sqlite_requests.c --- */
+int sq_requests(struct store *, int64_t since,
+		int (*each)(void *ctx, const struct store_request_row *, struct err *), void *ctx,
+		struct err *);
+int sq_request_answer(struct store *, int64_t device, bool approved, const char *data, int64_t now,
+		      const char *who, struct err *);
+
 /* --- store_sqlite_exceptions.c --- */
 int sq_exception_add(struct store *, const struct store_exception *, const char *who, struct err *);
 int sq_exception_end(struct store *, const char *id, int64_t now, const char *who, struct err *);

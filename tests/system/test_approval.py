@@ -1,0 +1,122 @@
+"""From a refused stick to an approved one, with the real programs: what a person asks at the machine,
+the school answers, and the gate is given.  What is plugged in is told by a file as caretakerd writes it.
+SPDX-License-Identifier: Apache-2.0"""
+import json
+import subprocess
+
+import pytest
+
+STICK = '0951:1666:60A44C41'
+POLICY = ('[policy]\nname = Sticks\n[privacy]\nusers = name\n[exceptions]\nstorage = read-only\nmax_days = 3\n'
+          '[removable-storage]\nmode = enforce\nallow = approved\n')
+
+
+def shown(**changes):
+    device = {'reference': 'K7Q2MX', 'id': STICK, 'port': '2-1', 'kind': 'storage', 'maker': 'Kingston',
+              'model': 'DataTraveler', 'verdict': 'refused', 'enforced': True, 'why': 'not-approved',
+              'line': 10, 'may_ask': True}
+    return json.dumps({'v': 1, 'at': 1790000000, 'storage': 'enforce', 'hardware': 'audit',
+                       'rules': 'in force', 'ask': True, 'devices': [{**device, **changes}]})
+
+
+def rules(pc):
+    return (pc.state / 'gate.rules').read_text().splitlines()
+
+
+def ask(pc, *args):
+    return subprocess.run([pc.build / 'caretaker', '--run', pc.run_dir, '--state', pc.state, 'hardware', 'ask',
+                           *args], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def pc(site, collector):
+    pc = site.enrolled(collector)
+    collector.publish(POLICY)
+    pc.beat()
+    (pc.run_dir / 'hardware.json').write_text(shown())
+    (pc.run_dir / 'ask').mkdir(mode=0o1733)
+    return pc
+
+
+def requests(collector, *args):
+    return collector.json('requests', 'list', *args)['requests']
+
+
+def test_the_gate_has_its_rules_from_the_enrolment_on(site, collector):
+    pc = site.machine()
+    pc.check('run', '--no-ship')
+    assert not (pc.state / 'gate.rules').exists(), 'nobody enrolled it: the kernel stands as it is'
+    pc.check('enrol', collector.code())
+    text = rules(pc)
+    assert text[0] == 'caretaker-gate 1' and text[-1] == 'end'
+    assert 'mode storage audit 0' in text or any(line.startswith('mode storage audit ') for line in text)
+    pc.check('generalise')
+    assert not (pc.state / 'gate.rules').exists()
+
+
+def test_a_request_is_listed_approved_and_reaches_the_gate(site, collector, pc):
+    assert not any(line.startswith('stick ') for line in rules(pc))
+    assert ask(pc, 'K7Q2MX', '--reason', 'the assembly tomorrow').returncode == 0
+    pc.check('poll')
+    assert (pc.run_dir / 'next').read_text() == 'after 5\n', 'somebody waits'
+    assert not list((pc.run_dir / 'ask').iterdir())
+    row, = requests(collector)
+    assert (row['reference'], row['what'], row['reason'], row['state']) == \
+        ('K7Q2MX', STICK, 'the assembly tomorrow', 'open')
+    assert row['user'] == 'root' and row['why'] == 'not-approved' and row['device'] == pc.uuid
+    said = collector.cmd('requests', 'approve', 'K7Q2MX', '--days', '2', '--approved', 'Mrs Hill')
+    assert 'approved K7Q2MX' in said
+    assert not requests(collector)
+    again, = requests(collector, '--all')
+    assert again['state'] == 'approved' and again['exception']
+    pc.check('poll')
+    stick, = [line for line in rules(pc) if line.startswith('stick ')]
+    words = stick.split(' ')
+    assert words[1] == STICK and words[3] == 'read-only', 'no more than [exceptions] storage'
+    assert words[4] == again['exception']
+    assert 'request approve' in collector.cmd('audit')
+    # It ends when the school ends it.
+    collector.cmd('exceptions', 'end', again['exception'])
+    pc.check('poll')
+    assert not any(line.startswith('stick ') for line in rules(pc))
+
+
+def test_a_request_is_refused_and_may_be_made_again(collector, pc):
+    ask(pc, 'K7Q2MX')
+    pc.check('poll')
+    collector.cmd('requests', 'refuse', 'K7Q2MX', '--reason', 'use the school drive')
+    assert not requests(collector)
+    row, = requests(collector, '--all')
+    assert row['state'] == 'refused'
+    ask(pc, 'K7Q2MX', '--reason', 'it holds the music')
+    pc.check('poll')
+    row, = requests(collector)
+    assert row['reason'] == 'it holds the music'
+    pc.check('poll')
+    assert not any(line.startswith('stick ') for line in rules(pc))
+
+
+def test_an_answer_without_a_request_says_so(collector, pc):
+    for verb in 'approve', 'refuse':
+        assert "nobody waits for an answer to 'ZZZZ99'" in collector.cmd('requests', verb, 'ZZZZ99', code=1)
+    ask(pc, 'K7Q2MX')
+    pc.check('poll')
+    assert '--open is encrypted, read-only or any' in collector.cmd('requests', 'approve', 'K7Q2MX', '--open',
+                                                                   'everything', code=1)
+    assert len(requests(collector)) == 1
+
+
+def test_the_gate_s_events_arrive_once(collector, pc):
+    event = {'n': '0123456789abcdef', 'at': 1790000000, 'type': 'storage-refused', 'count': 1,
+             'enforced': True, 'reference': 'K7Q2MX', 'id': STICK, 'port': '2-1', 'kind': 'storage',
+             'verdict': 'refused', 'why': 'not-approved', 'line': 10, 'user': 'root'}
+    (pc.state / 'hardware').mkdir(exist_ok=True)
+    (pc.state / 'hardware').chmod(0o700)
+    file = pc.state / 'hardware/events.jsonl'
+    file.write_text(json.dumps(event) + '\n')
+    file.chmod(0o600)
+    pc.check('poll')
+    pc.check('poll')
+    assert not file.exists()
+    told = [e for e in collector.json('device', pc.uuid)['events'] if e['type'] == 'storage-refused']
+    assert len(told) == 1 and told[0]['data']['id'] == STICK and told[0]['data']['user'] == 'root'
