@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from test_openapi import Api
+
 STICK = '0951:1666:60A44C41'
 POLICY = ('[policy]\nname = Sticks\n[privacy]\nusers = name\n[exceptions]\nstorage = read-only\nmax_days = 3\n'
           '[removable-storage]\nmode = enforce\nallow = approved\n')
@@ -120,3 +122,20 @@ def test_the_gate_s_events_arrive_once(collector, pc):
     assert not file.exists()
     told = [e for e in collector.json('device', pc.uuid)['events'] if e['type'] == 'storage-refused']
     assert len(told) == 1 and told[0]['data']['id'] == STICK and told[0]['data']['user'] == 'root'
+
+
+def test_the_api_lists_requests_as_it_is_described(collector, pc):
+    api = Api(collector)
+    assert api.get('/api/v1/requests') == {'requests': []}
+    ask(pc, 'K7Q2MX', '--reason', 'the assembly')
+    pc.check('poll')
+    row, = api.get('/api/v1/requests?state=open')['requests']
+    assert (row['reference'], row['what'], row['reason'], row['exception']) == ('K7Q2MX', STICK, 'the assembly', None)
+    collector.cmd('requests', 'approve', 'K7Q2MX')
+    assert api.get('/api/v1/requests?state=open')['requests'] == []
+    row, = api.get('/api/v1/requests?school=Oakfield')['requests']
+    assert row['state'] == 'approved' and row['exception'] and row['answered_at']
+    collector.cmd('school', 'add', 'Elm')
+    elm = collector.cmd('token', 'new', '--school', 'Elm', 'elm').strip()
+    assert api.get('/api/v1/requests', token=elm)['requests'] == []
+    assert 'look at requests' in collector.cmd('audit')

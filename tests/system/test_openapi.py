@@ -161,6 +161,8 @@ def test_answers_are_as_described_with_real_devices(api, site):
     ('/api/v1/devices?room=ICT1', 400, 'parameter'),
     ('/api/v1/devices/00000000-0000-4000-8000-000000000000', 404, 'device'),
     ('/api/v1/devices/x', 404, 'device'),
+    ('/api/v1/requests?state=maybe', 400, 'parameter'),
+    ('/api/v1/requests?school=Nowhere', 404, 'school'),
     ('/api/v1/devices/%25', 404, 'device'),
 ])
 def test_a_refusal_is_a_problem_that_says_what_to_do(api, path, status, name):
@@ -170,7 +172,7 @@ def test_a_refusal_is_a_problem_that_says_what_to_do(api, path, status, name):
 
 
 def test_without_a_token_nothing_is_told(api):
-    for path in ('/api/v1/rollup', '/api/v1/devices',
+    for path in ('/api/v1/rollup', '/api/v1/devices', '/api/v1/requests',
                  '/api/v1/devices/00000000-0000-4000-8000-000000000000'):
         assert api.get(path, token=None, status=401)['title'] == 'A token is needed'
         assert api.get(path, token='ctk_wrong', status=401)['title'] == 'The token is not known'
@@ -186,6 +188,7 @@ def test_a_viewer_gets_counts_and_no_device(api, site):
     assert all('wrong' not in cause and 'todo' not in cause for cause in rollup['first'])
     assert machine.uuid not in json.dumps(rollup)
     api.get('/api/v1/devices', token=api.viewer, status=403)
+    api.get('/api/v1/requests', token=api.viewer, status=403)
     api.get(f'/api/v1/devices/{machine.uuid}', token=api.viewer, status=403)
 
 

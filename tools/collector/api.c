@@ -4,11 +4,12 @@
  * Who asks shows a bearer token, of which the store keeps the hash.  Roles: a viewer gets counts,
  * no device; the others here see devices.  A token for one school sees that school alone.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tools/collector/api_query.h"
+#include "tools/collector/api_parts.h"
 
 #include "agent/base/err.h"
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
+#include "tools/collector/api_query.h"
 #include "tools/collector/config.h"
 #include "tools/collector/report.h"
 #include "tools/collector/rollup.h"
@@ -26,7 +27,7 @@
 #define PAGE_MAX 1000
 #define STALE_COMMIT_S 300 /* something queued, nothing committed for so long: the writer hangs */
 
-static void fail(struct api_answer *answer, const struct err *err)
+void api_fail(struct api_answer *answer, const struct err *err)
 {
 	api_problem(answer, 503, "store", "The store cannot be read",
 		    err->code == ERR_FULL ? "The disk is full: make room."
@@ -35,8 +36,8 @@ static void fail(struct api_answer *answer, const struct err *err)
 
 /* --- who asks --- */
 
-static bool authorised(const struct api_request *request, struct api_answer *answer, bool devices,
-		       struct store_token *token)
+bool api_authorised(const struct api_request *request, struct api_answer *answer, bool devices,
+		    struct store_token *token)
 {
 	const char *text = request->authorization;
 	uint8_t hash[CRYPTO_HASH_SIZE];
@@ -57,7 +58,7 @@ static bool authorised(const struct api_request *request, struct api_answer *ans
 			api_problem(answer, 401, "token", "The token is not known",
 				    "It is misspelt, has ended or was revoked.");
 		else
-			fail(answer, &err);
+			api_fail(answer, &err);
 		return false;
 	}
 	answer->challenge = NULL;
@@ -91,8 +92,8 @@ static int match_school(void *ctx, const struct store_school *school, struct err
 
 /* The school that was asked for, as far as the token sees: '*out_any' when all.  A school that a
  * token does not see does not exist for it. */
-static bool scope(const struct api_request *request, struct api_answer *answer,
-		  const struct store_token *token, struct store_school *out, bool *out_any)
+bool api_scope(const struct api_request *request, struct api_answer *answer,
+	       const struct store_token *token, struct store_school *out, bool *out_any)
 {
 	char name[STORE_NAME_SIZE];
 	enum api_found given = api_query_get(request->query, "school", name, sizeof(name));
@@ -106,7 +107,7 @@ static bool scope(const struct api_request *request, struct api_answer *answer,
 	if (*out_any)
 		return true;
 	if (request->store->desk->schools(request->store, match_school, &find, &err)) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return false;
 	}
 	if (find.found && (!token->school || out->id == token->school))
@@ -130,9 +131,9 @@ static void get_rollup(const struct api_request *request, struct api_answer *ans
 	struct err err;
 	bool any, sentences;
 
-	if (!authorised(request, answer, false, &token) ||
+	if (!api_authorised(request, answer, false, &token) ||
 	    !api_query_known(request->query, names, answer) ||
-	    !scope(request, answer, &token, &school, &any))
+	    !api_scope(request, answer, &token, &school, &any))
 		return;
 	given = api_query_get(request->query, "by", word, sizeof(word));
 	if (given == API_MALFORMED || (given == API_FOUND && rollup_by_parse(word, &by))) {
@@ -140,7 +141,7 @@ static void get_rollup(const struct api_request *request, struct api_answer *ans
 		return;
 	}
 	if (rollup_read(request->store, by, any ? NULL : &school, request->now, &rollup, &err)) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return;
 	}
 	sentences = strcmp(token.role, "viewer") != 0;
@@ -264,7 +265,7 @@ static bool take_place(const struct api_request *request, struct api_answer *ans
 	    (has_group == API_FOUND &&
 	     request->store->desk->groups(request->store, filter->school, match_group, &in_group,
 					  &err))) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return false;
 	}
 	if (has_room != API_ABSENT && !in_room.id)
@@ -290,9 +291,9 @@ static void get_devices(const struct api_request *request, struct api_answer *an
 	bool any;
 
 	store_device_filter_init(&filter);
-	if (!authorised(request, answer, true, &token) ||
+	if (!api_authorised(request, answer, true, &token) ||
 	    !api_query_known(request->query, names, answer) ||
-	    !scope(request, answer, &token, &school, &any))
+	    !api_scope(request, answer, &token, &school, &any))
 		return;
 	filter.school = any ? 0 : school.id;
 	if (!take_filter(request, answer, &filter, word) || !take_place(request, answer, &filter))
@@ -302,7 +303,7 @@ static void get_devices(const struct api_request *request, struct api_answer *an
 	jsonw_object(&page.w, NULL);
 	jsonw_array(&page.w, "devices");
 	if (request->store->desk->devices(request->store, &filter, page_device, &page, &err)) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return;
 	}
 	jsonw_array_end(&page.w);
@@ -342,7 +343,7 @@ static void get_device(const struct api_request *request, struct api_answer *ans
 	struct one one = {.count = 0};
 	struct err err;
 
-	if (!authorised(request, answer, true, &token) ||
+	if (!api_authorised(request, answer, true, &token) ||
 	    !api_query_known(request->query, none, answer))
 		return;
 	store_device_filter_init(&filter);
@@ -351,7 +352,7 @@ static void get_device(const struct api_request *request, struct api_answer *ans
 	if (strlen(request->rest) == UUID_LEN &&
 	    strspn(request->rest, "0123456789abcdef-") == UUID_LEN &&
 	    request->store->desk->devices(request->store, &filter, take_one, &one, &err)) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return;
 	}
 	if (one.count != 1) {
@@ -360,7 +361,7 @@ static void get_device(const struct api_request *request, struct api_answer *ans
 		return;
 	}
 	if (report_device_json(request->store, &one.device, false, &answer->body, &err)) {
-		fail(answer, &err);
+		api_fail(answer, &err);
 		return;
 	}
 	snprintf(answer->audit_action, sizeof(answer->audit_action), "look at device");
@@ -486,6 +487,7 @@ static void get_metrics(const struct api_request *request, struct api_answer *an
 const struct api_route api_routes[] = {
 	{"GET", "/api/v1/rollup", false, get_rollup},
 	{"GET", "/api/v1/devices", false, get_devices},
+	{"GET", "/api/v1/requests", false, api_get_requests},
 	{"GET", "/api/v1/devices/*", false, get_device},
 	{"GET", "/api/v1/openapi.json", true, get_openapi},
 	{"GET", "/healthz", true, get_healthz},
