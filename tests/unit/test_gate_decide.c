@@ -654,6 +654,9 @@ static void each_interface_opens_by_itself(void **state)
 	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));
 	assert_false(gate_may_open(rules, &got, &device.interfaces[2]));
 	assert_false(gate_may_open(rules, &got, &phone.interfaces[0])); /* no disk to judge */
+	got.verb = GATE_OPEN; /* of the storage: it says nothing of the network card */
+	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));
+	assert_false(gate_may_open(rules, &got, &device.interfaces[2]));
 	got.verb = GATE_REFUSE;
 	assert_true(gate_may_open(rules, &got, &device.interfaces[0]));
 	assert_false(gate_may_open(rules, &got, &device.interfaces[1]));
@@ -725,7 +728,10 @@ static void each_partition_is_judged_by_itself(void **state)
 		 DISK(LUKS),
 		 GATE_REFUSE,
 		 "not-approved"},
-		{{.verb = GATE_OPEN, .why = "allowed"}, DISK(.optical = false), GATE_OPEN, "allowed"},
+		{{.verb = GATE_OPEN, .why = "allowed"},
+		 DISK(.optical = false),
+		 GATE_OPEN,
+		 "allowed"},
 	};
 
 	(void)state;

@@ -56,6 +56,20 @@ static void takes_the_configuration_in_use_not_the_first(void **state)
 	assert_true(device.interfaces[0].shifts);
 }
 
+/* Linux ignores the second of two settings with one number. */
+static void a_setting_told_twice_is_as_it_was_told_first(void **state)
+{
+	unsigned char bytes[sizeof(two)];
+	struct gate_device device;
+
+	(void)state;
+	memcpy(bytes, two, sizeof(two));
+	bytes[sizeof(two) - 15] = 0; /* the second configuration's first setting */
+	device = parse(bytes, sizeof(bytes), 2);
+	assert_int_equal(device.interface_count, 1);
+	assert_int_equal(device.interfaces[0].class, 0x08);
+}
+
 static void refuses_descriptors_that_are_cut_or_lie(void **state)
 {
 	static const struct {
@@ -251,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_stick),
 		cmocka_unit_test(takes_the_configuration_in_use_not_the_first),
+		cmocka_unit_test(a_setting_told_twice_is_as_it_was_told_first),
 		cmocka_unit_test(refuses_descriptors_that_are_cut_or_lie),
 		cmocka_unit_test(refuses_more_interfaces_than_there_can_be),
 		cmocka_unit_test(cleans_what_a_device_says_of_itself),
