@@ -203,7 +203,7 @@ static bool concerns(const struct judge *j, const struct gate_rule *rule)
 	if (rule->kind == GATE_RULE_STICK)
 		return gate_id_matches(rule->what, j->id);
 	return rule->kind == GATE_RULE_PERSON && j->around->user && j->around->user[0] &&
-	       strcmp(rule->what, j->around->user) == 0;
+	       text_match(rule->what, j->around->user); /* as every list of accounts */
 }
 
 /* One without an end lasts longest. */

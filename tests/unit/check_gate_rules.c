@@ -5,7 +5,10 @@
 #include "agent/base/buf.h"
 #include "agent/check/agent.h"
 #include "agent/check/gate_rules.h"
+#include "agent/check/gate_device.h"
 #include "agent/check/run.h"
+#include "agent/gate/decide.h"
+#include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
 #include "agent/policy/policy.h"
 #include "platform/fake/fake_gate.h"
@@ -341,6 +344,39 @@ static void describe(struct plat_port_device *device, const char *port, unsigned
 	snprintf(device->interfaces[0].name, sizeof(device->interfaces[0].name), "%s:1.0", port);
 }
 
+/* From the policy's text to the gate's answer. */
+static void people_are_approved_by_pattern(void **state)
+{
+	static const struct {
+		const char *user;
+		enum gate_verb verb;
+	} rows[] = {{"teacher1", GATE_OPEN}, {"head", GATE_OPEN}, {"pupil1", GATE_REFUSE}};
+	struct plat_port_device port;
+	struct gate_device device;
+	struct plat_gate *gate;
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[removable-storage]\nmode = enforce\nallow = approved\nencrypted =\nscan = no\n"
+	      "approved_people = teacher*, head\n");
+	describe(&port, "2-1", 0x0951, 0x1666, 8, 6, 0x50);
+	assert_works(gate_device_open(&gate, &err));
+	assert_works(gate_device_from(gate, &port, &device, &err));
+	plat_gate_close(gate);
+	r = compiled();
+	gate_hold(&device, r);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gate_around around = {.now = FAKE_NOW, .user = rows[i].user};
+		struct gate_decision decision;
+
+		gate_decide(r, &device, &around, &decision);
+		if (decision.verb != rows[i].verb)
+			fail_msg("%s: %d '%s'", rows[i].user, decision.verb, decision.why);
+	}
+	gate_rules_free(r);
+	end();
+}
+
 static void a_policy_that_shuts_the_only_network_is_refused(void **state)
 {
 	static const char refuses[] = "[hardware]\nmode = enforce\nrefused_devices = 0bda:8153\n";
@@ -420,6 +456,7 @@ int main(void)
 		cmocka_unit_test(an_exception_to_hardware_lets_a_model_pass_or_only_looks),
 		cmocka_unit_test(a_school_s_own_table_stands_in_and_a_damaged_one_does_not),
 		cmocka_unit_test(writes_only_what_is_new_and_nothing_before_the_enrolment),
+		cmocka_unit_test(people_are_approved_by_pattern),
 		cmocka_unit_test(a_policy_that_shuts_the_only_network_is_refused),
 		cmocka_unit_test(refusing_much_is_no_reason),
 		cmocka_unit_test(what_cannot_be_looked_at_refuses_nothing),
