@@ -46,7 +46,8 @@ int gate_device_from(struct plat_gate *gate, const struct plat_port_device *port
 {
 	struct err unread;
 
-	if (gate_device_parse(port->descriptors, port->descriptors_len, out, err) < 0)
+	if (gate_device_parse_configuration(port->descriptors, port->descriptors_len,
+					    port->configuration, out, err) < 0)
 		return err_wrap(err, "port %s", port->port);
 	(void)text_copy(out->port, sizeof(out->port), port->port);
 	out->depth = gate_port_depth(port->port) > 0 ? (unsigned)gate_port_depth(port->port) : 0;

@@ -139,3 +139,40 @@ def test_the_api_lists_requests_as_it_is_described(collector, pc):
     elm = collector.cmd('token', 'new', '--school', 'Elm', 'elm').strip()
     assert api.get('/api/v1/requests', token=elm)['requests'] == []
     assert 'look at requests' in collector.cmd('audit')
+
+
+def plug_adapter(pc):
+    """A USB network adapter of a vendor's own class at port 1-3, as sysfs has one; the machine's only link."""
+    usb = pc.root / 'sys/devices/pci0000:00/usb1/1-3'
+    (usb / '1-3:1.0/net/eth0').mkdir(parents=True)
+    (usb / 'descriptors').write_bytes(bytes([
+        18, 1, 0, 2, 0, 0, 0, 64, 0xda, 0x0b, 0x53, 0x81, 0, 0x30, 0, 0, 0, 1,
+        9, 2, 18, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 0, 0xff, 0xff, 0, 0]))
+    (usb / '1-3:1.0/bInterfaceNumber').write_text('00\n')
+    (usb / '1-3:1.0/authorized').write_text('1\n')
+    (usb / '1-3:1.0/net/eth0/operstate').write_text('up\n')
+    (usb / '1-3:1.0/net/eth0/device').symlink_to('../..')
+    devices = pc.root / 'sys/bus/usb/devices'
+    devices.mkdir(parents=True, exist_ok=True)
+    (devices / '1-3').symlink_to(usb)
+    (devices / '1-3:1.0').symlink_to(usb / '1-3:1.0')
+    net = pc.root / 'sys/class/net'
+    net.mkdir(parents=True, exist_ok=True)
+    (net / 'eth0').symlink_to(usb / '1-3:1.0/net/eth0')
+
+
+def test_a_policy_that_would_shut_the_only_network_is_refused_and_the_school_is_told(collector, pc):
+    plug_adapter(pc)
+    collector.publish('[policy]\nname = Shut\n[hardware]\nmode = enforce\nrefused_devices = 0bda:8153\n')
+    pc.beat()
+    policy = pc.status()['policy']
+    assert policy['name'] == 'Sticks', 'the last good one stays'
+    assert "the only network of this machine, 'eth0' at port 1-3" in policy['rejected'][0]['why']
+    pc.beat()
+    told, = collector.json('device', pc.uuid)['rejected']
+    assert told['what'] == 'policy' and 'only network' in told['why']
+    # What refuses everything else is no reason.
+    collector.publish('[policy]\nname = Strict\n[hardware]\nmode = enforce\nrefused_devices = 1234:*\n'
+                      'refused_classes = modem, phone, game\n[removable-storage]\nmode = enforce\nallow = none\n')
+    pc.beat()
+    assert pc.status()['policy']['name'] == 'Strict' and not pc.status()['policy']['rejected']
