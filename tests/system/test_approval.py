@@ -171,8 +171,9 @@ def test_a_policy_that_would_shut_the_only_network_is_refused_and_the_school_is_
     pc.beat()
     told, = collector.json('device', pc.uuid)['rejected']
     assert told['what'] == 'policy' and 'only network' in told['why']
-    # What refuses everything else is no reason.
+    # What refuses everything else is no reason.  (Storage only looks on: where a kernel's modules.alias is
+    # missing, as it may be here, a vendor's own class could be storage, and would wait.)
     collector.publish('[policy]\nname = Strict\n[hardware]\nmode = enforce\nrefused_devices = 1234:*\n'
-                      'refused_classes = modem, phone, game\n[removable-storage]\nmode = enforce\nallow = none\n')
+                      'refused_classes = modem, phone, game\n[removable-storage]\nmode = audit\nallow = none\n')
     pc.beat()
     assert pc.status()['policy']['name'] == 'Strict' and not pc.status()['policy']['rejected']
