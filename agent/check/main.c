@@ -22,8 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOMEBODY_WAITS_S 5 /* SCHEDULE_FAST_S of caretakerd, which then polls for ten minutes */
-#define ROUNDS_MAX 3       /* of checking again with a policy that just came */
+#define ROUNDS_MAX 3 /* of checking again with a policy that just came */
 
 static int fail(const struct err *err)
 {
@@ -125,8 +124,7 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 			break;
 		request.full = false;
 	}
-	if (waits)
-		outcome->poll_s = SOMEBODY_WAITS_S;
+	outcome->somebody_waits = waits;
 	return 0;
 }
 
@@ -166,8 +164,7 @@ static int poll_collector(const struct options *options)
 		if (ret == 0)
 			ret = ship_all(&agent, &request, &outcome, &err);
 	}
-	if (waits)
-		outcome.poll_s = SOMEBODY_WAITS_S;
+	outcome.somebody_waits = waits;
 	return finish(&agent, &outcome, ret, &err);
 }
 

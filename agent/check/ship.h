@@ -28,6 +28,7 @@ struct ship_outcome {
 	bool policy_changed; /* policy or exceptions: check again and ship that */
 	bool need_inventory; /* the collector asks for the body that a heartbeat named */
 	int64_t poll_s;      /* the collector wants to hear soon; 0: no */
+	bool somebody_waits; /* the caller's: a person asked for an approval */
 };
 
 /* Sends what is in flight, then one new heartbeat, then what the acknowledgement asked for.  -1:

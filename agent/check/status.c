@@ -238,6 +238,7 @@ int status_write_next(const struct agent *agent, const struct ship_outcome *outc
 	if (ship_must_wait(agent))
 		after = (agent->state.retry_uptime_ms - agent->clock.uptime_ms + 999) / 1000;
 	places_path(agent->places.run, STATUS_NEXT_FILE, path);
-	snprintf(text, sizeof(text), "after %lld\n", (long long)after);
+	snprintf(text, sizeof(text), "after %lld\n%s", (long long)after,
+		 outcome->somebody_waits ? "somebody waits\n" : "");
 	return plat_file_replace(path, text, strlen(text), PLAT_FILE_PUBLIC, err);
 }

@@ -63,16 +63,18 @@ static uint16_t spread(void)
 
 /* --- the end of a check --- */
 
-/* "after 300": when the check wants the next one. */
-static int64_t read_wanted(const struct daemon *d)
+/* "after 300": when the check wants the next one; "somebody waits" for an approval. */
+static int64_t read_wanted(const struct daemon *d, bool *out_waits)
 {
 	int64_t wanted = 0;
 	struct buf text;
 	struct err err;
 
+	*out_waits = false;
 	buf_init(&text, 64);
 	if (plat_file_read(d->next_path, 60, &text, &err) == 0 && text.len > 6 &&
 	    strncmp(text.data, "after ", 6) == 0) {
+		*out_waits = strstr(text.data, "\nsomebody waits\n") != NULL;
 		text.data[strcspn(text.data, "\n")] = '\0';
 		if (text_int(text.data + 6, 0, 86400, &wanted) < 0)
 			wanted = 0;
@@ -91,13 +93,13 @@ static void somebody_waits(struct daemon *d)
 
 static void check_ended(struct daemon *d)
 {
-	int64_t wanted = read_wanted(d);
+	bool waits;
+	int64_t wanted = read_wanted(d, &waits);
 
 	if (d->schedule.running)
 		schedule_ended(&d->schedule, now_ms(), wanted, spread());
 	arm(d);
-	/* A run that took a person's request wants news so soon, whoever began it. */
-	if (wanted > 0 && wanted <= SCHEDULE_FAST_S)
+	if (waits) /* the run took a person's request, whoever began it */
 		somebody_waits(d);
 }
 

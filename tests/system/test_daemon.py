@@ -76,6 +76,20 @@ def test_sighup_reads_the_watch_lines_again(site, collector, tmp_path):
         assert not any('is not watched' in line for line in wait.seen), wait.seen
 
 
+def test_a_run_that_took_a_request_makes_it_ask_every_5_seconds(site, collector):
+    """Whoever began that run; and a mere 'again in 3 s' does not."""
+    machine = site.enrolled(collector)
+    with daemon(machine, '[daemon]\nsettle_s = 1\ngap_s = 600\n') as (process, wait):
+        wait('ready')
+        wait_for(lambda: (machine.run_dir / 'next').exists())
+        new = machine.run_dir / '.next.new'
+        new.write_text('after 3\n')
+        new.rename(machine.run_dir / 'next')
+        new.write_text('after 0\nsomebody waits\n')
+        new.rename(machine.run_dir / 'next')
+        wait('somebody waits for an approval')
+
+
 def test_sigusr1_asks_the_collector_every_5_seconds_without_checking(site, collector):
     proxy = relay.with_certificate_of(collector)
     try:
