@@ -76,7 +76,7 @@ static bool bracket_fits(const char **at, const char *end, char c)
 	const char *first = p + negated;
 
 	for (p = first; p < end && (*p != ']' || p == first); p++) {
-		char low = *p, high = *p;
+		char low = *p, high = low;
 
 		if (p + 2 < end && p[1] == '-' && p[2] != ']') {
 			high = p[2];
