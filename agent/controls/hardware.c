@@ -9,10 +9,13 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "agent/base/json.h"
 #include "agent/base/text.h"
+#include "agent/controls/gate_shown.h"
 #include "agent/controls/memory.h"
 #include "agent/controls/people.h"
 #include "agent/controls/table.h"
+#include "agent/policy/hardware_table.h"
 #include "agent/policy/policy.h"
 #include "agent/proto/enrol.h"
 
@@ -34,16 +37,36 @@ static bool assists(const char *kind)
 
 /* --- peripherals --- */
 
-static bool is_refused(const struct policy *policy, const struct plat_usb *usb)
+struct look {
+	const struct control_input *input;
+	struct control_result *result;
+	struct hardware_table assistive;
+	const struct json *shown; /* what the gate did; NULL: not told */
+	bool first;               /* what is there at the first look is how the machine came */
+	struct names refused, unapproved;
+	unsigned shut;
+};
+
+/* By its kind, or because it is a known eye-tracker, switch or Braille display: many of those speak
+ * a class of their vendor's own. */
+static bool helps_people(const struct look *look, const struct plat_usb *usb)
 {
-	if (assists(usb->kind) || policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+	return assists(usb->kind) || hardware_table_find(&look->assistive, usb->id);
+}
+
+static bool is_refused(const struct look *look, const struct plat_usb *usb)
+{
+	const struct policy *policy = look->input->policy;
+
+	if (helps_people(look, usb) ||
+	    policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
 		return false;
 	return policy_lists(policy, POLICY_HARDWARE_REFUSED_CLASSES, usb->kind) ||
 	       policy_lists(policy, POLICY_HARDWARE_REFUSED_DEVICES, usb->id) ||
 	       policy_lists(policy, POLICY_HARDWARE_REAR_PORTS, usb->port);
 }
 
-static void tell_new(const struct plat_usb *usb, struct control_result *result)
+static void tell_new(const struct look *look, const struct plat_usb *usb)
 {
 	struct buf data;
 	struct jsonw w;
@@ -52,41 +75,57 @@ static void tell_new(const struct plat_usb *usb, struct control_result *result)
 	jsonw_init(&w, &data);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "kind", usb->kind);
-	if (!assists(usb->kind))
+	if (!helps_people(look, usb))
 		jsonw_string(&w, "model", usb->id);
 	jsonw_object_end(&w);
-	control_event(result, "hardware-new", &data);
+	control_event(look->result, "hardware-new", &data);
 	buf_clear(&data);
 }
 
-/* What was there at the first look is how the machine came. */
-static void judge_usb(const struct control_input *input, const struct plat_usb *usb, bool first,
-		      struct names *refused, struct names *unapproved,
-		      struct control_result *result)
+static void judge_usb(struct look *look, const struct plat_usb *usb)
 {
-	unsigned what = policy_choice(input->policy, POLICY_HARDWARE_NEW_DEVICES);
-	char name[64];
-	bool is_new;
+	const struct policy *policy = look->input->policy;
+	unsigned what = policy_choice(policy, POLICY_HARDWARE_NEW_DEVICES);
+	struct memory *memory = look->input->memory;
+	char name[64], known[64];
 
-	(void)snprintf(name, sizeof(name), "hardware/usb/%s/%s", usb->kind, usb->id);
-	is_new = !memory_number(input->memory, name, 0);
-	if (is_new) {
-		memory_set_number(input->memory, name, first ? 1 : 2);
-		if (!first && what != NEW_ALLOW && usb->removable)
-			tell_new(usb, result);
-	}
+	(void)snprintf(known, sizeof(known), "hardware/usb/%s/%s", usb->kind, usb->id);
 	(void)snprintf(name, sizeof(name), "%s %s", usb->kind, usb->id);
-	if (is_refused(input->policy, usb)) {
-		names_add(refused, name);
+	if (!memory_number(memory, known, 0)) {
+		memory_set_number(memory, known, look->first ? 1 : 2);
+		if (!look->first && what != NEW_ALLOW && usb->removable)
+			tell_new(look, usb);
+	}
+	if (is_refused(look, usb)) {
+		/* Plugged in and kept shut is as the policy asks. */
+		if (look->input->mode == MODE_ENFORCE &&
+		    gate_shown_shut(gate_shown_at(look->shown, usb->port)))
+			look->shut++;
+		else
+			names_add(&look->refused, name);
 		return;
 	}
-	(void)snprintf(name, sizeof(name), "hardware/usb/%s/%s", usb->kind, usb->id);
-	if (what != NEW_APPROVE || assists(usb->kind) || !usb->removable ||
-	    memory_number(input->memory, name, 0) != 2 ||
-	    policy_lists(input->policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
-		return;
-	(void)snprintf(name, sizeof(name), "%s %s", usb->kind, usb->id);
-	names_add(unapproved, name);
+	if (what == NEW_APPROVE && !helps_people(look, usb) && usb->removable &&
+	    memory_number(memory, known, 0) == 2 &&
+	    !policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+		names_add(&look->unapproved, name);
+}
+
+static int look_at_usb(struct look *look, const struct plat_hardware *hardware, struct err *err)
+{
+	struct json *shown = NULL;
+	struct err unread;
+
+	if (hardware_table_builtin(HARDWARE_ASSISTIVE, &look->assistive, err) < 0)
+		return -1;
+	if (gate_shown_read(look->input, &shown, &look->shown, &unread) < 0)
+		look->shown = NULL; /* then nothing is known to be shut */
+	for (size_t i = 0; i < hardware->usb_count; i++)
+		judge_usb(look, &hardware->usb[i]);
+	look->shown = NULL;
+	json_free(shown);
+	hardware_table_clear(&look->assistive);
+	return 0;
 }
 
 static void write_counts(const struct plat_hardware *hardware, struct jsonw *w)
@@ -197,11 +236,9 @@ static void judge_inventory(const struct policy *policy, const struct plat_hardw
 static int run(const struct control_input *input, struct jsonw *evidence,
 	       struct control_result *result, struct err *err)
 {
-	struct names refused = {0}, unapproved = {0};
+	struct look look = {.input = input, .result = result};
 	struct plat_hardware hardware;
 	char name[32];
-	size_t i;
-	bool first;
 
 	if (plat_machine(name, sizeof(name)) == PLAT_MACHINE_CONTAINER) {
 		jsonw_string(evidence, "container", name);
@@ -210,10 +247,12 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	}
 	if (plat_hardware(&hardware, err) < 0)
 		return -1;
-	first = !memory_number(input->memory, "hardware/seen", 0);
+	look.first = !memory_number(input->memory, "hardware/seen", 0);
 	memory_set_number(input->memory, "hardware/seen", 1);
-	for (i = 0; i < hardware.usb_count; i++)
-		judge_usb(input, &hardware.usb[i], first, &refused, &unapproved, result);
+	if (look_at_usb(&look, &hardware, err) < 0) {
+		plat_hardware_clear(&hardware);
+		return -1;
+	}
 	if (policy_flag(input->policy, POLICY_HARDWARE_INVENTORY)) {
 		write_machine(&hardware, evidence);
 		judge_inventory(input->policy, &hardware, result);
@@ -221,10 +260,12 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 	}
 	write_counts(&hardware, evidence);
 	plat_hardware_clear(&hardware);
-	names_write(refused.count ? &refused : &unapproved, evidence, "devices");
-	if (refused.count)
+	if (look.shut)
+		jsonw_int(evidence, "refused", look.shut);
+	names_write(look.refused.count ? &look.refused : &look.unapproved, evidence, "devices");
+	if (look.refused.count)
 		control_say(result, VERDICT_FAIL, "not-approved");
-	if (unapproved.count)
+	if (look.unapproved.count)
 		control_say(result, VERDICT_FAIL, "new-device");
 	control_say(result, VERDICT_PASS, "ok");
 	return 0;

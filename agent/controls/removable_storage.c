@@ -12,14 +12,13 @@
 #include "agent/base/err.h"
 #include "agent/base/json.h"
 #include "agent/base/text.h"
+#include "agent/controls/gate_shown.h"
 #include "agent/controls/memory.h"
 #include "agent/controls/people.h"
 #include "agent/controls/table.h"
 #include "platform/hardware.h"
 #include "platform/os.h"
 
-#define SHOWN_MAX (256 * 1024)
-#define DEVICES_MAX 256
 #define DAY_S 86400
 #define WOULD_DAYS 14 /* as long as a new school looks on */
 
@@ -31,43 +30,11 @@ struct look {
 	unsigned plugged, open, refused;
 };
 
-static const char *text_of(const struct json *object, const char *name)
-{
-	const char *text = object ? json_string(json_get(object, name)) : NULL;
-
-	return text ? text : "";
-}
-
 /* --- what the gate shows --------------------------------------------------------------------- */
-
-static int read_shown(const struct control_input *input, struct json **out, struct err *err)
-{
-	char path[512];
-	struct buf text;
-	int64_t v;
-	int ret = -1;
-
-	if (snprintf(path, sizeof(path), "%s/hardware.json",
-		     input->run_dir ? input->run_dir : plat_place(PLAT_RUN)) >= (int)sizeof(path))
-		return err_set(err, ERR_INVALID, "the run folder's name is too long");
-	buf_init(&text, SHOWN_MAX + 1);
-	if (plat_file_read(path, SHOWN_MAX, &text, err) == 0 &&
-	    json_parse(buf_text(&text), text.len, out, err) == 0) {
-		ret = json_is_object(*out) ? json_get_int(*out, "v", 1, 1, &v, err)
-					   : err_set(err, ERR_INVALID, "expected an object");
-		if (ret < 0) {
-			json_free(*out);
-			*out = NULL;
-			err_wrap(err, "'%s'", path);
-		}
-	}
-	buf_clear(&text);
-	return ret;
-}
 
 static bool is_storage(const struct json *device)
 {
-	const char *kind = text_of(device, "kind");
+	const char *kind = gate_shown_text(device, "kind");
 
 	return strcmp(kind, "storage") == 0 || strcmp(kind, "media") == 0;
 }
@@ -76,15 +43,16 @@ static bool is_storage(const struct json *device)
 static void name_of(const struct json *device, char out[32])
 {
 	char model[10];
-	const char *id = text_of(device, "id");
+	const char *id = gate_shown_text(device, "id");
 
 	text_clean(model, sizeof(model), id, strlen(id));
-	(void)snprintf(out, 32, "%.12s%s%s", text_of(device, "kind"), *model ? " " : "", model);
+	(void)snprintf(out, 32, "%.12s%s%s", gate_shown_text(device, "kind"), *model ? " " : "",
+		       model);
 }
 
 static void take_shown(struct look *look, const struct json *device)
 {
-	const char *verdict = text_of(device, "verdict");
+	const char *verdict = gate_shown_text(device, "verdict");
 	bool enforced = true;
 	struct err err;
 	char name[32];
@@ -110,20 +78,12 @@ static bool stores(const struct plat_port_interface *interface)
 	return strstr(interface->modalias, "ic08") || strstr(interface->modalias, "ic06");
 }
 
-static const char *verdict_at(const struct look *look, const char *port)
-{
-	for (const struct json *d = look->devices ? json_first(look->devices) : NULL; d;
-	     d = json_next(d))
-		if (strcmp(text_of(d, "port"), port) == 0)
-			return text_of(d, "verdict");
-	return "";
-}
-
 /* Bound to a driver, though refused or never looked at: it can be used. */
 static int take_device(void *ctx, const struct plat_port_device *device)
 {
 	struct look *look = ctx;
-	const char *verdict = verdict_at(look, device->port);
+	const char *verdict =
+		gate_shown_text(gate_shown_at(look->devices, device->port), "verdict");
 	char name[32];
 
 	if (*verdict && strcmp(verdict, "refused") != 0)
@@ -185,10 +145,10 @@ static const char *gate_state(const struct json *shown)
 		return "caretakerd does not run";
 	if (plat_boot_word("caretaker.usb=off", &off, &err) == 0 && off)
 		return "started with caretaker.usb=off";
-	if (strcmp(text_of(shown, "rules"), "none") == 0)
+	if (strcmp(gate_shown_text(shown, "rules"), "none") == 0)
 		return "no rules";
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
-		if (strcmp(text_of(shown, "storage"), modes[i]) == 0)
+		if (strcmp(gate_shown_text(shown, "storage"), modes[i]) == 0)
 			return modes[i];
 	return "not told";
 }
@@ -244,12 +204,8 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 		control_say(result, VERDICT_NOT_APPLICABLE, "no-hardware");
 		return 0;
 	}
-	if (read_shown(input, &shown, err) < 0 && err->code != ERR_NOTFOUND)
+	if (gate_shown_read(input, &shown, &look.devices, err) < 0 && err->code != ERR_NOTFOUND)
 		return -1;
-	if (shown && json_get_array(shown, "devices", DEVICES_MAX, &look.devices, err) < 0) {
-		json_free(shown);
-		return -1;
-	}
 	for (const struct json *d = shown ? json_first(look.devices) : NULL; d; d = json_next(d))
 		take_shown(&look, d);
 	if (input->mode == MODE_ENFORCE)

@@ -62,6 +62,7 @@ static void check_at(enum control_id id, const char *lines, int64_t now)
 	(void)snprintf(text, sizeof(text), "[policy]\nname = test\n%s", lines);
 	assert_works(policy_parse("test.ini", text, strlen(text), &policy, &err));
 	input.policy = policy;
+	input.mode = policy_mode(policy, id);
 	control_result_clear(&result);
 	control_result_init(&result);
 	assert_non_null(control_find(id));
@@ -698,6 +699,54 @@ static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
 	assert_said(VERDICT_FAIL, "new-device");
 }
 
+/* An eye-tracker speaks a class of its vendor's own: its kind tells nothing of it. */
+static void what_assists_by_its_model_is_neither_refused_nor_named(void **state)
+{
+	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
+				 {"2104:0313", "1-2", "other", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, "");
+	facts->usb_count = 2;
+	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = other\nrefused_devices = 2104:*\n"
+				"new_devices = approve\n");
+	assert_said(VERDICT_PASS, "ok");
+	assert_no_evidence("2104");
+	assert_string_equal(buf_text(&result.events),
+			    "{\"type\":\"hardware-new\",\"data\":{\"kind\":\"other\"}}\n");
+}
+
+static void what_the_gate_keeps_shut_is_as_the_policy_asks(void **state)
+{
+	static const char policy[] = "[hardware]\nmode = enforce\nrefused_classes = modem\n";
+	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_FAIL, "not-approved");
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
+		      "\"verdict\":\"refused\",\"enforced\":true}]}");
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"refused\":1");
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
+		      "\"verdict\":\"refused\",\"enforced\":false}]}");
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_FAIL, "not-approved");
+}
+
 static void changed_memory_is_an_event_and_placeholders_are_no_serial(void **state)
 {
 	struct plat_hardware *facts = &fake_machine.hardware.facts;
@@ -948,6 +997,8 @@ int main(void)
 		TEST(remote_access_is_only_where_the_school_set_it_up),
 		TEST(ways_past_the_filter_are_found),
 		TEST(peripherals_that_assist_are_neither_refused_nor_named),
+		TEST(what_assists_by_its_model_is_neither_refused_nor_named),
+		TEST(what_the_gate_keeps_shut_is_as_the_policy_asks),
 		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
 		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
 		TEST(our_changed_or_missing_files_are_found),
