@@ -63,7 +63,8 @@ struct plat_hardware {
 int plat_hardware(struct plat_hardware *out, struct err *err);
 void plat_hardware_clear(struct plat_hardware *hardware);
 
-/* A link by which this machine may reach a network: real ones only, no bridge, tunnel or loopback. */
+/* A link by which this machine may reach a network: real ones only, no bridge, tunnel or loopback.
+ */
 struct plat_way_out {
 	char name[20]; /* "eth0" */
 	char port[24]; /* of the USB device that it is, "1-3.2"; "" when it is none */
