@@ -22,8 +22,8 @@ struct ship_outcome;
 void status_sentences(enum control_id id, const char *why, const char *evidence, struct buf *wrong,
 		      struct buf *todo);
 int status_write(struct agent *agent, struct err *err);
-/* "after SECONDS": when caretakerd should start the next run; 0: at its own pace.  And, in a line of
- * its own, "somebody waits" when a person asked for an approval. */
+/* "after SECONDS": when caretakerd should start the next run; 0: at its own pace.  And, in a line
+ * of its own, "somebody waits" when a person asked for an approval. */
 int status_write_next(const struct agent *agent, const struct ship_outcome *outcome,
 		      struct err *err);
 
