@@ -196,7 +196,7 @@ def test_a_socket_that_others_reach_fails_and_loopback_does_not(check):
 # --- disks of this machine ---
 
 def test_this_machines_root_is_what_lsblk_says(check):
-    source, kind = subprocess.run(['findmnt', '-no', 'SOURCE,FSTYPE', '/'], text=True,
+    source, kind = subprocess.run(['findmnt', '-nvo', 'SOURCE,FSTYPE', '/'], text=True,
                                   capture_output=True, check=True).stdout.split()
     result = check('disk-encryption')
     root = next(v for v in result['evidence']['volumes'] if v['name'] == '/')
