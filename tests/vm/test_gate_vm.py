@@ -242,8 +242,8 @@ def test_disarmed_a_stick_is_a_disk_again_and_what_was_plugged_in_opens(guest, i
 def school():
     """Our packages, armed by the units that they bring."""
     with bed.guest(installed=True) as it:
-        it.run('systemctl stop caretaker-check.path caretaker-poll.path; '
-               'systemctl stop caretaker-check.service')
+        # A check would compile the rules of the policy in force, and this machine has none.
+        it.run('systemctl mask -q --runtime --now caretaker-check.service caretaker-poll.service')
         yield it
 
 
@@ -336,7 +336,7 @@ def test_what_is_plugged_in_at_the_start_is_shut_but_for_the_keyboard_and_the_sy
 def test_a_stick_that_claims_to_be_the_system_s_disk_stays_shut(started, image):
     before = started.disks()
     with started.plug(usb.storage(image, serial='ROOT')) as twin:
-        started.events.wait(f'UDEV bind usb .*/{twin.path}$')
+        started.until(f'[ -e /sys/bus/usb/devices/{twin.path}:1.0 ]')
         started.settle()
         assert authorized(started, twin) == {'1.0': '0'}
         assert started.disks() == before
@@ -349,7 +349,7 @@ def test_the_word_on_the_command_line_opens_everything_for_one_boot(started, ima
         assert sorted(it.disks()) == ['sda', 'sdb']
         assert 'caretaker.usb=off' in it.call(f'{HELPER} status')[1]
         with it.plug(usb.storage(image, serial='LATE')):
-            it.events.wait('UDEV add block .*/sdc$')
+            it.until('lsblk -dno SERIAL | grep -qx LATE')
         assert 'disarmed' in arm(it, RULES.replace('enforce', 'off'))
         assert it.call(f'ls {" ".join(FILES)}')[1] == ''
         assert it.call('lsinitramfs /boot/initrd.img-* | grep caretaker')[1] == ''
