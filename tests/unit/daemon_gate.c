@@ -390,6 +390,54 @@ static void what_holds_the_system_is_never_touched(void **state)
 	shown_has("\"why\":\"holds-system\"");
 }
 
+static void a_system_on_a_stick_that_is_read_only_stays_so(void **state)
+{
+	(void)state;
+	plug("2-1", "60A44C41")->interfaces[0].authorized = true;
+	hold("2-1", "sda", "iso9660");
+	medium("sda")->holds_system = medium("sda1")->holds_system = true;
+	medium("sda")->read_only = medium("sda1")->read_only = true;
+	show_media();
+	put_rules(ANY);
+	start();
+	assert_null(strstr(done, "rw sda"));
+	assert_true(medium("sda1")->read_only);
+}
+
+static void what_somebody_else_shut_stays_shut_under_audit(void **state)
+{
+	(void)state;
+	put_rules("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
+		  "set encrypted none 5\nset scan none 6\n");
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_string_equal(done, "");
+}
+
+static void after_another_boot_a_clock_that_says_less_opens_nothing_with_an_end(void **state)
+{
+	char rules[512];
+	struct err err;
+
+	(void)state;
+	(void)snprintf(rules, sizeof(rules),
+		       "caretaker-gate 1\npolicy school 7\nclock %lld 5 another-boot\n" APPROVED
+		       "stick 0951:1666:60A44C41 %lld any EX-12 0\nend\n",
+		       (long long)FAKE_NOW, (long long)FAKE_NOW + 864000);
+	assert_int_equal(plat_file_replace(RULES, rules, strlen(rules), PLAT_FILE_PRIVATE, &err),
+			 0);
+	fake_set_now(FAKE_NOW - 86400);
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_string_equal(done, "");
+	last_line_has("\"why\":\"clock-unknown\"");
+	fake_set_now(FAKE_NOW + 86400);
+	gate_look(gate);
+	assert_string_equal(done, "let 2-1:1.0");
+}
+
 static void media_begin_closed_while_storage_is_enforced(void **state)
 {
 	(void)state;
@@ -916,6 +964,9 @@ int main(void)
 		TEST(a_change_to_read_only_unmounts_what_can_be_written),
 		TEST(a_new_policy_shuts_what_is_plugged_after_unmounting_it),
 		TEST(what_holds_the_system_is_never_touched),
+		TEST(a_system_on_a_stick_that_is_read_only_stays_so),
+		TEST(what_somebody_else_shut_stays_shut_under_audit),
+		TEST(after_another_boot_a_clock_that_says_less_opens_nothing_with_an_end),
 		TEST(media_begin_closed_while_storage_is_enforced),
 		TEST(audit_touches_nothing_and_records_the_same),
 		TEST(without_rules_nothing_is_decided_touched_or_recorded),
