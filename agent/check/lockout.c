@@ -141,7 +141,7 @@ static int look_around(struct look *look, struct err *err)
 int gate_rules_judge(void *ctx, const struct policy *policy, struct err *err)
 {
 	struct agent *agent = ctx;
-	struct look look = {NULL};
+	struct look look = {.gate = NULL};
 	struct buf text;
 	struct err unknown;
 	int ret = -1;
