@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tools/collector/admin.h"
 
+#include "agent/base/compiler.h"
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
 #include "platform/os.h"
@@ -20,6 +21,8 @@
 #define SAID_MAX 2048
 
 /* Names that devices and spreadsheets gave stand in it. */
+static void put(FILE *to, const char *before, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+
 static void put(FILE *to, const char *before, const char *fmt, va_list ap)
 {
 	char text[SAID_MAX], clean[3 * SAID_MAX];
