@@ -52,6 +52,10 @@ int plat_gate_aliases(struct plat_gate *gate,
 		      void (*each)(void *ctx, bool builtin, const char *entry, size_t len),
 		      void *ctx, struct err *err);
 
+/* Whether what is plugged in next waits for us, whichever controller it comes to: false is not the
+ * kernel's refusal but ours after it.  Without a controller it does: a new one begins so. */
+bool plat_gate_begins_shut(struct plat_gate *gate);
+
 /* Authorises the interface and has a driver looked for, or takes its driver and its authority. */
 int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err);
 int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *err);

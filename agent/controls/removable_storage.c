@@ -25,7 +25,7 @@
 struct look {
 	const struct control_input *input;
 	const struct json *devices; /* NULL: nothing is shown */
-	bool enforced;              /* the gate says so */
+	bool begins_open;           /* the kernel lets storage in first */
 	struct names let_by, not_approved;
 	unsigned plugged, open, refused;
 };
@@ -108,6 +108,8 @@ static void look_at_kernel(struct look *look, struct jsonw *w)
 	if (plat_gate_open(&gate, plat_root()[0] ? sysfs : NULL, NULL, &err) < 0 ||
 	    plat_gate_devices(gate, take_device, look, &err) < 0)
 		jsonw_string(w, "kernel", err.msg); /* the gate's own word is what there is */
+	else
+		look->begins_open = !plat_gate_begins_shut(gate);
 	plat_gate_close(gate);
 }
 
@@ -183,6 +185,8 @@ static void judge(struct look *look, const char *gate, struct jsonw *w,
 		control_say(result, VERDICT_FAIL, "let-by");
 	if (enforce && !shut)
 		control_say(result, VERDICT_FAIL, "gate-off");
+	if (enforce && shut && look->begins_open)
+		control_say(result, VERDICT_FAIL, "gate-late");
 	if (look->not_approved.count)
 		control_say(result, VERDICT_FAIL, "not-approved");
 	if (would && !enforce)

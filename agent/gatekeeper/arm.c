@@ -219,8 +219,8 @@ static int check_initramfs(bool *out_made_by_tools, struct err *err)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED,
 		       "this machine's initramfs is not made by initramfs-tools (dracut is not "
-		       "supported yet): armed, no keyboard would work in it; the mode stays audit "
-		       "in effect");
+		       "supported yet): armed, no keyboard would work in it; caretakerd refuses "
+		       "storage, but only after the kernel has seen it");
 }
 
 static int make_initramfs(bool made_by_tools, struct err *err)

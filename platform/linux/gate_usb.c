@@ -175,6 +175,38 @@ out:
 	return ret;
 }
 
+struct hub_look {
+	const struct plat_gate *gate;
+	bool open;
+};
+
+static bool one_hub(void *ctx, const char *name)
+{
+	struct hub_look *look = ctx;
+	char text[4];
+
+	if (strncmp(name, "usb", 3) != 0)
+		return true;
+	look->open |= usb_text(look->gate, name, "interface_authorized_default", text,
+			       sizeof(text)) != 1 ||
+		      text[0] != '0';
+	return true;
+}
+
+bool plat_gate_begins_shut(struct plat_gate *gate)
+{
+	struct hub_look look = {.gate = gate};
+	char text[8];
+
+	/* A controller that comes later begins with what usbcore was told. */
+	if (gate_attribute(gate, "module/usbcore/parameters/authorized_default", text,
+			   sizeof(text)) < 1 ||
+	    text[0] != '0')
+		return false;
+	gate_each(gate, USB, one_hub, &look);
+	return !look.open;
+}
+
 int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err)
 {
 	char path[128];

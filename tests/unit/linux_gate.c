@@ -237,6 +237,20 @@ static void letting_through_authorises_and_looks_for_a_driver(void **state)
 	assert_fails(plat_gate_let(gate, "7-1:1.0", &err), ERR_NOTFOUND, want);
 }
 
+static void what_comes_next_waits_when_every_controller_and_the_next_say_so(void **state)
+{
+	(void)state;
+	put("/sys/module/usbcore/parameters/authorized_default", "0\n");
+	put("/sys/bus/usb/devices/usb1/interface_authorized_default", "0\n");
+	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "0\n");
+	assert_true(plat_gate_begins_shut(gate));
+	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "1\n");
+	assert_false(plat_gate_begins_shut(gate));
+	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "0\n");
+	put("/sys/module/usbcore/parameters/authorized_default", "-1\n");
+	assert_false(plat_gate_begins_shut(gate));
+}
+
 static void gather(void *ctx, bool builtin, const char *entry, size_t len)
 {
 	char *out = ctx;
@@ -543,6 +557,7 @@ int main(void)
 		cmocka_unit_test(every_device_but_root_hubs_is_walked),
 		cmocka_unit_test(hostile_strings_are_cut_and_stay_bytes),
 		cmocka_unit_test(letting_through_authorises_and_looks_for_a_driver),
+		cmocka_unit_test(what_comes_next_waits_when_every_controller_and_the_next_say_so),
 		cmocka_unit_test(drivers_are_read_from_modules_and_from_what_is_built_in),
 		cmocka_unit_test(what_hangs_on_a_port_is_found_the_disk_first),
 		cmocka_unit_test(a_card_stands_by_itself_and_the_system_disk_is_none),

@@ -108,6 +108,22 @@ static void fails_where_the_policy_enforces_and_the_gate_does_not(void **state)
 	assert_string_equal(s->text, "{\"gate\":\"started with caretaker.usb=off\"}");
 }
 
+static void fails_where_the_kernel_lets_storage_in_before_it_is_refused(void **state)
+{
+	const struct said *s;
+
+	(void)state;
+	begin();
+	shown("enforce", "");
+	fake_gate.begins_open = true;
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE, NOW);
+	assert_int_equal(s->verdict, VERDICT_FAIL);
+	assert_string_equal(s->why, "gate-late");
+	fake_gate.begins_open = false;
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE, NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+}
+
 static void audit_says_what_would_have_been_refused(void **state)
 {
 	const struct said *s;
@@ -181,6 +197,7 @@ int main(void)
 		cmocka_unit_test(passes_where_the_gate_is_shut_and_what_was_refused_is_shut),
 		cmocka_unit_test(fails_where_what_was_refused_can_be_used),
 		cmocka_unit_test(fails_where_the_policy_enforces_and_the_gate_does_not),
+		cmocka_unit_test(fails_where_the_kernel_lets_storage_in_before_it_is_refused),
 		cmocka_unit_test(audit_says_what_would_have_been_refused),
 		cmocka_unit_test(cannot_tell_where_nobody_watches_or_the_word_is_damaged),
 		cmocka_unit_test(a_container_has_the_host_s_hardware),
