@@ -3,7 +3,6 @@
 # as caretaker-check would.  That there was no disk is what the kernel's own trace says
 # (Guest.disks()), and the same stick is then allowed and does get one.
 # SPDX-License-Identifier: Apache-2.0
-import json
 import re
 import subprocess
 import time
@@ -12,114 +11,13 @@ import pytest
 
 import bed
 import usb
-
-ENFORCE = 'mode storage enforce 3\nmode hardware audit 9\n'
-FREE = 'set encrypted none 5\nset scan none 6\n'
-BLOCK = ENFORCE + FREE + 'set allow none 4\n'
-ANY = ENFORCE + FREE + 'set allow any 4\n'
-READ_ONLY = ANY + 'set read_only yes 7\n'
-APPROVED = ENFORCE + FREE + 'set allow approved 4\n'
-ENCRYPTED = ENFORCE + 'set allow any 4\nset encrypted luks,bitlocker 5\nset scan none 6\n'
-SCAN = ENFORCE + 'set allow any 4\nset encrypted none 5\nset scan full 6\n'
-AUDIT = 'mode storage audit 3\nmode hardware audit 9\n' + FREE + 'set allow none 4\n'
-STICK = '46f4:0001'   # QEMU's stick; its serial is the test's
-LATE = 60   # seconds that anything here may take in an emulated machine
-STATE, RUN = '/var/lib/caretaker', '/run/caretaker'
-
-
-class Seat:
-    """The guest, and what the agent says of what is plugged into it."""
-
-    def __init__(self, guest):
-        self.guest = guest
-        self.run, self.call, self.plug = guest.run, guest.call, guest.plug
-        self.disks, self.gadget = guest.disks, guest.gadget
-        self.serial, self.armed = 0, None
-
-    def rules(self, text, clock='0 0 -'):
-        """Puts rules in force, as caretaker-check does, and waits until they are."""
-        self.serial += 1
-        self.run(f'umask 077; cat > {STATE}/.rules && mv {STATE}/.rules {STATE}/gate.rules',
-                 stdin=f'caretaker-gate 1\npolicy school {self.serial}\nclock {clock}\n{text}end\n'
-                 .encode())
-        self.until(lambda: self.shown().get('serial') == self.serial, 'the rules are in force')
-        armed = 'enforce' in text
-        if armed != self.armed:
-            self.until(lambda: (self.call('/usr/libexec/caretaker/caretaker-gate status')[0] == 0)
-                       == armed, f'the gate is {"shut" if armed else "open"}')
-        self.armed = armed
-
-    def shown(self):
-        code, text, _ = self.call(f'cat {RUN}/hardware.json')
-        return json.loads(text) if code == 0 else {}
-
-    def of(self, name):
-        """What is shown of a device, by its serial or another part of its id."""
-        return next((d for d in self.shown().get('devices', []) if name in d.get('id', '')), {})
-
-    def verdict(self, name, verdict, why=None):
-        """Waits until that is a device's verdict; all that is shown of it then."""
-        said = {}
-
-        def there():
-            said.clear()
-            said.update(self.of(name))
-            return said.get('verdict') == verdict and why in (None, said.get('why'))
-        self.until(there, lambda: f'{name} is {verdict} ({why}); it is {said}')
-        return said
-
-    def events(self, name):
-        code, text, _ = self.call(f'cat {STATE}/hardware/events.jsonl')
-        lines = [json.loads(line) for line in text.splitlines()] if code == 0 else []
-        return [each for each in lines if name in each.get('id', '')]
-
-    def event(self, name, kind):
-        found = []
-
-        def there():
-            found[:] = [each for each in self.events(name) if each['type'] == kind]
-            return found
-        self.until(there, f'an event {kind} of {name}')
-        return found[-1]
-
-    def until(self, done, what):
-        end = time.monotonic() + LATE
-        while not done():
-            if time.monotonic() > end:
-                log = self.run('journalctl -q -o short -u caretakerd -u caretaker-gate | tail -n 20'
-                               f'; cat {RUN}/hardware.json; ls /sys/block')
-                raise bed.GuestError(f'not within {LATE} s: {what() if callable(what) else what}'
-                                     f'\n{log}')
-
-    def disk(self, device):
-        """The disk of a plugged stick, as the kernel calls it; '' when it has none."""
-        return self.run(f'for d in /sys/block/s*; do case $(readlink -f $d) in */{device.path}/*) '
-                        'echo ${d##*/};; esac; done')
-
-    def has_disk(self, device):
-        self.until(lambda: self.disk(device), f'{device.path} has a disk')
-        return self.disk(device)
-
-    def has_none(self, device):
-        self.until(lambda: not self.disk(device), f'{device.path} has no disk any more')
-
-    def mounted(self):
-        return self.call('mountpoint -q /mnt')[0] == 0
-
-    def is_open(self, disk):
-        """To users and udisks, by its node and udev's word."""
-        said = self.run(f'stat -c "%a %U %G" /dev/{disk}; udevadm info -q property /dev/{disk}')
-        return said.startswith('660 root disk') and 'UDISKS_' not in said
+from seat import ANY, APPROVED, AUDIT, BLOCK, ENCRYPTED, READ_ONLY, RUN, SCAN, STICK, Seat
 
 
 @pytest.fixture(scope='module')
 def installed():
     with bed.guest(installed=True) as guest:
-        # The rules and the events are the tests' own; an initramfs takes a minute, and is
-        # test_gate_vm's matter.
-        guest.run('systemctl mask -q --now caretaker-check.path caretaker-poll.path '
-                  'caretaker-scan.path 2>/dev/null; '
-                  'mv /boot/initrd* /usr/sbin/update-initramfs /root/; '
+        guest.run('systemctl mask -q --now caretaker-scan.path 2>/dev/null; '
                   'truncate -s 8M /root/inner.img && mkfs.vfat /root/inner.img')
         yield Seat(guest)
 
@@ -127,14 +25,7 @@ def installed():
 @pytest.fixture
 def seat(installed):
     yield installed
-    for device in reversed(installed.guest.devices):   # a hub after what is in it
-        if device.name:
-            device.unplug()
-    if installed.mounted():
-        installed.run('umount -l /mnt')
-    installed.run(f'rm -f {STATE}/hardware/events.jsonl')
-    installed.until(lambda: not any(each.get('id', '').startswith(STICK)
-                                    for each in installed.shown()['devices']), 'all is unplugged')
+    installed.clear()
 
 
 @pytest.fixture(scope='module')
