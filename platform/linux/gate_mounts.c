@@ -15,6 +15,7 @@
 
 #include "agent/base/text.h"
 #include "platform/linux/gate_mounts.h"
+#include "platform/os.h"
 
 #define DEPTH_MAX 8 /* LUKS on LVM on md on a partition is 4 */
 
@@ -176,6 +177,17 @@ static bool parse_mount(char *line, struct gate_mount *out)
 	return true;
 }
 
+/* caretaker-scan mounts media where root alone can look, and unmounts them itself: a medium is not
+ * in use by that, and taking it out of use would end its scan. */
+static bool is_scanned(const struct gate_mount *mount)
+{
+	const char *run = plat_place(PLAT_RUN);
+	size_t len = strlen(run);
+
+	return strncmp(mount->point, run, len) == 0 &&
+	       strncmp(mount->point + len, "/media/", 7) == 0;
+}
+
 bool gate_each_mount(const struct plat_gate *gate,
 		     bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx)
 {
@@ -189,7 +201,7 @@ bool gate_each_mount(const struct plat_gate *gate,
 	if (!file)
 		return false;
 	while (getline(&line, &size, file) >= 0)
-		if (parse_mount(line, &mount) && !each(ctx, &mount))
+		if (parse_mount(line, &mount) && !is_scanned(&mount) && !each(ctx, &mount))
 			break;
 	free(line);
 	(void)fclose(file);

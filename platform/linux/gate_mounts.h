@@ -11,7 +11,7 @@ struct gate_mount {
 	unsigned major, minor;
 	char *point, *type, *source;
 };
-/* False when the list cannot be read at all. */
+/* Without those that caretaker-scan made.  False when the list cannot be read at all. */
 bool gate_each_mount(const struct plat_gate *gate,
 		     bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx);
 

@@ -83,7 +83,7 @@ class Seat:
         end = time.monotonic() + LATE
         while not done():
             if time.monotonic() > end:
-                log = self.run('journalctl -q -o short -u caretakerd -u caretaker-gate | tail -n 20'
+                log = self.run('journalctl -q -o short -u caretakerd -u caretaker-gate -u caretaker-scan | tail -n 20'
                                f'; cat {RUN}/hardware.json; ls /sys/block')
                 raise bed.GuestError(f'not within {LATE} s: {what() if callable(what) else what}'
                                      f'\n{log}')
