@@ -56,7 +56,7 @@ static int take_device(void *ctx, const struct plat_port_device *port)
 {
 	struct look *look = ctx;
 	struct gate_around around = {.now = 0, .user = ""};
-	struct gate_decision decision;
+	struct gate_decision decision = {.verb = GATE_PASS};
 	struct gate_device *device = malloc(sizeof(*device));
 	struct err err;
 	bool any_shut = false;

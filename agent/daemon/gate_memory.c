@@ -58,16 +58,17 @@ static struct gate_known *find(struct gate_memory *memory, const char *id)
 struct gate_known *gate_memory_find(struct gate_memory *memory, const char *id)
 {
 	struct gate_known *known = find(memory, id);
+	size_t size = strlen(id) + 1;
 	char *copy;
 
 	if (!known) {
-		copy = malloc(strlen(id) + 1);
+		copy = malloc(size);
 		known = copy ? make_room(memory) : NULL;
 		if (!known) {
 			free(copy);
 			return NULL;
 		}
-		*known = (struct gate_known){.id = strcpy(copy, id)};
+		*known = (struct gate_known){.id = memcpy(copy, id, size)};
 		draw_reference(known->reference);
 		memory->changed = true;
 	}

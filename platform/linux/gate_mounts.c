@@ -150,6 +150,22 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
+/* "98:0" */
+static bool parse_numbers(const char *text, struct gate_mount *out)
+{
+	char *colon, *end;
+	unsigned long major_number = strtoul(text, &colon, 10), minor_number;
+
+	if (colon == text || *colon != ':')
+		return false;
+	minor_number = strtoul(colon + 1, &end, 10);
+	if (end == colon + 1 || *end || major_number > UINT_MAX || minor_number > UINT_MAX)
+		return false;
+	out->major = (unsigned)major_number;
+	out->minor = (unsigned)minor_number;
+	return true;
+}
+
 /* "36 35 98:0 / /mnt rw,noatime shared:1 - ext4 /dev/root rw" */
 static bool parse_mount(char *line, struct gate_mount *out)
 {
@@ -163,7 +179,7 @@ static bool parse_mount(char *line, struct gate_mount *out)
 		if (count == 5)
 			break;
 	}
-	if (count < 5 || sscanf(words[2], "%u:%u", &out->major, &out->minor) != 2)
+	if (count < 5 || !parse_numbers(words[2], out))
 		return false;
 	while ((word = strtok_r(NULL, " \n", &save)) && strcmp(word, "-") != 0)
 		;
