@@ -96,6 +96,7 @@ static void read_server(struct pki_info *out, struct buf *pem)
 	char path[IDENTITY_PATH];
 	struct err err = {0};
 
+	memset(out, 0, sizeof(*out));
 	buf_init(pem, PKI_MAX_PEM + 1);
 	if (identity_path(dir, "server.pem", path, &err) ||
 	    plat_file_read(path, PKI_MAX_PEM, pem, &err) || pki_read(buf_text(pem), out, &err))

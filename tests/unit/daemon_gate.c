@@ -257,8 +257,10 @@ static void last_line_has(const char *want)
 {
 	const char *text = fake_file_text(EVENTS), *last = text;
 
-	if (!text)
+	if (!text) {
 		fail_msg("nothing is on record, want %s", want);
+		return;
+	}
 	for (const char *at = text; *at; at++)
 		if (*at == '\n' && at[1])
 			last = at + 1;

@@ -140,7 +140,7 @@ static void audit_says_what_would_have_been_refused(void **state)
 	shown("audit", "");
 	fake_gate.device_count = 0;
 	checked_would_refuse = 2;
-	s = checked(CONTROL_REMOVABLE_STORAGE, AUDIT, NOW);
+	(void)checked(CONTROL_REMOVABLE_STORAGE, AUDIT, NOW);
 	checked_would_refuse = 1;
 	s = checked(CONTROL_REMOVABLE_STORAGE, AUDIT, NOW + DAY);
 	checked_would_refuse = 0;
