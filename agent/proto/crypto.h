@@ -28,6 +28,8 @@ void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 			uint8_t out[CRYPTO_HASH_SIZE]);
 bool crypto_equal(const void *a, const void *b, size_t len); /* in constant time */
 void crypto_wipe(void *data, size_t len);
+/* buf_clear() for what held a secret. */
+void crypto_buf_clear(struct buf *buf);
 
 /* --- public keys --- */
 struct crypto_key;

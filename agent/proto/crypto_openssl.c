@@ -110,6 +110,13 @@ void crypto_wipe(void *data, size_t len)
 	OPENSSL_cleanse(data, len);
 }
 
+void crypto_buf_clear(struct buf *buf)
+{
+	if (buf->data)
+		OPENSSL_cleanse(buf->data, buf->size);
+	buf_clear(buf);
+}
+
 /* --- public keys --- */
 
 static void fill_kid(struct crypto_key *key)

@@ -45,9 +45,7 @@ static int copy_file(const char *from, const char *to, const char *name, struct 
 	if (!identity_path(from, name, source, err) && !identity_path(to, name, target, err) &&
 	    !plat_file_read(source, ADMIN_MAX_FILE / 2, &data, err))
 		ret = plat_file_replace(target, data.data, data.len, PLAT_FILE_PRIVATE, err);
-	if (data.data)
-		crypto_wipe(data.data, data.len);
-	buf_clear(&data);
+	crypto_buf_clear(&data);
 	return ret;
 }
 
@@ -133,9 +131,7 @@ static int restore_kit(struct admin *admin, const char *file)
 		ret = 0;
 	kit_clear(&kit);
 out:
-	if (text.data)
-		crypto_wipe(text.data, text.len);
-	buf_clear(&text);
+	crypto_buf_clear(&text);
 	return ret;
 }
 
@@ -159,9 +155,7 @@ static int kit_fits(struct admin *admin, const char *file, const char *dir)
 out:
 	identity_free(identity);
 	kit_clear(&kit);
-	if (text.data)
-		crypto_wipe(text.data, text.len);
-	buf_clear(&text);
+	crypto_buf_clear(&text);
 	return ret;
 }
 

@@ -121,9 +121,7 @@ static int init_recover(struct admin *admin, const char *file, struct init *init
 	init->plan.serial = init->kit.serial;
 	ret = 0;
 out:
-	if (text.data)
-		crypto_wipe(text.data, text.len);
-	buf_clear(&text);
+	crypto_buf_clear(&text);
 	return ret;
 }
 
@@ -159,9 +157,7 @@ static int put_kit(struct admin *admin, const struct options *options, const cha
 	ret = admin_write_file(admin, file ? file : "-", &text, false);
 	if (!ret && file)
 		printf("recovery kit: %s   print it, lock it away, delete the file\n", file);
-	if (text.data)
-		crypto_wipe(text.data, text.len);
-	buf_clear(&text);
+	crypto_buf_clear(&text);
 	kit_clear(&kit);
 	return ret;
 }

@@ -240,9 +240,7 @@ int identity_signer_load(const char *path, struct crypto_signer **out, struct er
 		if (ret)
 			err_wrap(err, "%s", path);
 	}
-	if (pem.data)
-		crypto_wipe(pem.data, pem.len);
-	buf_clear(&pem);
+	crypto_buf_clear(&pem);
 	return ret;
 }
 
@@ -254,9 +252,7 @@ int identity_signer_save(const char *path, const struct crypto_signer *signer, s
 	buf_init(&pem, PKI_MAX_PEM);
 	if (!crypto_signer_to_pem(signer, &pem, err))
 		ret = plat_file_replace(path, pem.data, pem.len, PLAT_FILE_PRIVATE, err);
-	if (pem.data)
-		crypto_wipe(pem.data, pem.len);
-	buf_clear(&pem);
+	crypto_buf_clear(&pem);
 	return ret;
 }
 

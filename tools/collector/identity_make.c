@@ -42,13 +42,9 @@ static int make_certificates(const char *dir, const struct identity_plan *plan,
 	memcpy(out_pin, info.sha256, PKI_HASH_SIZE);
 	ret = 0;
 out:
-	if (ca_key.data)
-		crypto_wipe(ca_key.data, ca_key.len);
-	if (server.data)
-		crypto_wipe(server.data, server.len);
-	buf_clear(&ca_key);
+	crypto_buf_clear(&ca_key);
 	buf_clear(&ca_cert);
-	buf_clear(&server);
+	crypto_buf_clear(&server);
 	buf_clear(&chain);
 	return ret;
 }
@@ -154,13 +150,9 @@ static int server_write(const char *dir, const struct pki_names *names, int64_t 
 	buf_add(&server, chain.data, chain.len);
 	ret = identity_file_write(dir, "server.pem", &server, err);
 out:
-	if (ca_key.data)
-		crypto_wipe(ca_key.data, ca_key.len);
-	if (server.data)
-		crypto_wipe(server.data, server.len);
-	buf_clear(&ca_key);
+	crypto_buf_clear(&ca_key);
 	buf_clear(&ca_cert);
-	buf_clear(&server);
+	crypto_buf_clear(&server);
 	buf_clear(&chain);
 	return ret;
 }
@@ -188,8 +180,6 @@ int identity_server_renew(const char *dir, const struct pki_names *names, bool f
 	*out_renewed = true;
 	ret = 0;
 out:
-	if (pem.data)
-		crypto_wipe(pem.data, pem.len);
-	buf_clear(&pem);
+	crypto_buf_clear(&pem);
 	return ret;
 }
