@@ -279,6 +279,31 @@ int admin_room(struct admin *admin, const struct store_school *school, const cha
 			  "add it with \"caretaker-collector room add --school SCHOOL NAME\"");
 }
 
+int admin_place(struct admin *admin, const char *school, const char *group, const char *room,
+		struct store_device_filter *filter)
+{
+	struct store_school in;
+	struct store_group of;
+	struct store_room at;
+
+	if (!school && !group && !room)
+		return 0;
+	if (admin_school(admin, school, &in))
+		return -1;
+	filter->school = in.id;
+	if (group) {
+		if (admin_group(admin, &in, group, &of))
+			return -1;
+		filter->group = of.id;
+	}
+	if (room) {
+		if (admin_room(admin, &in, room, &at))
+			return -1;
+		filter->room = at.id;
+	}
+	return 0;
+}
+
 struct found {
 	struct store_device *out;
 	unsigned count;

@@ -16,6 +16,8 @@
 #include "tools/collector/identity.h"
 #include "tools/collector/store.h"
 
+struct store_device_filter;
+
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
 
@@ -63,6 +65,10 @@ int admin_group(struct admin *admin, const struct store_school *school, const ch
 		struct store_group *out);
 int admin_room(struct admin *admin, const struct store_school *school, const char *name,
 	       struct store_room *out);
+/* Narrows 'filter' to a school, a group and a room of it, each NULL: not named.  None named leaves
+ * it as it is. */
+int admin_place(struct admin *admin, const char *school, const char *group, const char *room,
+		struct store_device_filter *filter);
 /* By UUID, its first 4 characters or more, name or serial number; more than one fit: says which. */
 int admin_device(struct admin *admin, const char *word, struct store_device *out);
 

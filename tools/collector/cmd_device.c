@@ -67,9 +67,6 @@ static int control_word(const char *word, int *out)
 static int take_filter(struct admin *admin, const struct options *options,
 		       struct store_device_filter *filter)
 {
-	struct store_school school;
-	struct store_group group;
-	struct store_room room;
 	int standing = -1;
 
 	store_device_filter_init(filter);
@@ -86,23 +83,8 @@ static int take_filter(struct admin *admin, const struct options *options,
 		filter->control_standing = standing;
 	else
 		filter->standing = standing;
-	if (!options_has(options, "school") && !options_has(options, "room") &&
-	    !options_has(options, "group"))
-		return 0;
-	if (admin_school(admin, options_get(options, "school"), &school))
-		return -1;
-	filter->school = school.id;
-	if (options_has(options, "group")) {
-		if (admin_group(admin, &school, options_get(options, "group"), &group))
-			return -1;
-		filter->group = group.id;
-	}
-	if (options_has(options, "room")) {
-		if (admin_room(admin, &school, options_get(options, "room"), &room))
-			return -1;
-		filter->room = room.id;
-	}
-	return 0;
+	return admin_place(admin, options_get(options, "school"), options_get(options, "group"),
+			   options_get(options, "room"), filter);
 }
 
 int cmd_devices(const struct options *options)

@@ -262,27 +262,6 @@ static int print_json(struct admin *admin, const struct worklist *list, struct j
 
 /* --- the command --- */
 
-static int take_place(struct admin *admin, const struct options *options,
-		      struct store_device_filter *filter)
-{
-	struct store_school school;
-	struct store_room room;
-
-	store_device_filter_init(filter);
-	filter->status = STORE_ACTIVE;
-	if (!options_has(options, "school") && !options_has(options, "room"))
-		return 0;
-	if (admin_school(admin, options_get(options, "school"), &school))
-		return -1;
-	filter->school = school.id;
-	if (options_has(options, "room")) {
-		if (admin_room(admin, &school, options_get(options, "room"), &room))
-			return -1;
-		filter->room = room.id;
-	}
-	return 0;
-}
-
 int cmd_worklist(const struct options *options)
 {
 	struct store_device_filter filter;
@@ -300,7 +279,11 @@ int cmd_worklist(const struct options *options)
 		admin_complain("out of memory");
 		goto out;
 	}
-	if (take_place(&admin, options, &filter) || admin_audit(&admin, "worklist", "", NULL))
+	store_device_filter_init(&filter);
+	filter.status = STORE_ACTIVE;
+	if (admin_place(&admin, options_get(options, "school"), NULL, options_get(options, "room"),
+			&filter) ||
+	    admin_audit(&admin, "worklist", "", NULL))
 		goto out;
 	if (admin.store->desk->devices(admin.store, &filter, take_device, &list, &admin.err)) {
 		admin_fail(&admin);
