@@ -6,15 +6,15 @@
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "agent/gate/hold.h"
+#include "agent/gate/setting.h"
+#include "agent/gate/word.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WORDS_MAX 6
 #define LINE_MAX_BYTES 1024
-#define POLICY_LINE_MAX 1000000
 
 /* The rules, the array and the text that their words lie in: freed as one. */
 struct whole {
@@ -28,167 +28,17 @@ struct parse {
 	char *words[WORDS_MAX + 1];
 	unsigned count;
 	bool ended;
-	unsigned seen; /* a bit for each line that stands once: see 'keys' and 'heads' */
+	unsigned seen; /* a bit for each line that stands once: see 'enum head' */
 };
-
-/* --- names of values --- */
 
 static const char *const mode_names[] = {"off", "audit", "enforce", NULL};
-static const char *const allow_names[] = {"none", "approved", "any", NULL};
 static const char *const open_names[] = {"encrypted", "read-only", "any", NULL};
-static const char *const scan_names[] = {"none", "full", "on-open", NULL};
-static const char *const weak_names[] = {"refuse", "ask", NULL};
-static const char *const plain_names[] = {"refuse", "read-only", NULL};
-static const char *const flag_names[] = {"no", "yes", NULL};
-/* bit 0 first */
-static const char *const encrypted_names[] = {"luks", "bitlocker", "hardware", NULL};
-static const char *const kind_names[] = {"usb",    "card",  "optical", "phone",
-					 "camera", "esata", NULL};
-
-static int take_name(const char *const names[], const char *word, unsigned *out, struct err *err)
-{
-	for (unsigned i = 0; names[i]; i++) {
-		if (strcmp(names[i], word) == 0) {
-			*out = i;
-			return 0;
-		}
-	}
-	return err_set(err, ERR_INVALID, "'%.40s' is no value here", word);
-}
-
-/* "luks,bitlocker"; "none" is no bit. */
-static int take_bits(const char *const names[], char *word, unsigned *out, struct err *err)
-{
-	unsigned bits = 0, bit;
-
-	if (strcmp(word, "none") == 0) {
-		*out = 0;
-		return 0;
-	}
-	for (char *comma; word; word = comma ? comma + 1 : NULL) {
-		comma = strchr(word, ',');
-		if (comma)
-			*comma = '\0';
-		if (take_name(names, word, &bit, err))
-			return -1;
-		bits |= 1u << bit;
-	}
-	*out = bits;
-	return 0;
-}
-
-static int take_number(const char *word, int64_t max, int64_t *out, struct err *err)
-{
-	if (text_int(word, 0, max, out))
-		return err_set(err, ERR_INVALID, "'%.40s' is no number from 0 to %" PRId64, word,
-			       max);
-	return 0;
-}
-
-static int take_line(const char *word, int *out, struct err *err)
-{
-	int64_t value;
-
-	if (take_number(word, POLICY_LINE_MAX, &value, err))
-		return -1;
-	*out = (int)value;
-	return 0;
-}
-
-/* --- "set KEY VALUE LINE" --- */
-
-enum key_type { KEY_NAME, KEY_BITS, KEY_NUMBER };
-
-enum key {
-	SET_ALLOW,
-	SET_ENCRYPTED,
-	SET_PLAIN,
-	SET_SCAN,
-	SET_SCAN_MAX_MINUTES,
-	SET_READ_ONLY,
-	SET_WEAK_SERIAL,
-	SET_KINDS,
-	SET_MAX_DEPTH,
-	SET_SHUT_WHILE_LOCKED,
-	SET_ASK,
-	SET_COUNT,
-};
-
-static const struct {
-	const char *name;
-	enum key_type type;
-	const char *const *names;
-	int64_t max;
-} keys[SET_COUNT] = {
-	[SET_ALLOW] = {"allow", KEY_NAME, allow_names, 0},
-	[SET_ENCRYPTED] = {"encrypted", KEY_BITS, encrypted_names, 0},
-	[SET_PLAIN] = {"plain", KEY_NAME, plain_names, 0},
-	[SET_SCAN] = {"scan", KEY_NAME, scan_names, 0},
-	[SET_SCAN_MAX_MINUTES] = {"scan_max_minutes", KEY_NUMBER, NULL, 1440},
-	[SET_READ_ONLY] = {"read_only", KEY_NAME, flag_names, 0},
-	[SET_WEAK_SERIAL] = {"weak_serial", KEY_NAME, weak_names, 0},
-	[SET_KINDS] = {"kinds", KEY_BITS, kind_names, 0},
-	[SET_MAX_DEPTH] = {"max_depth", KEY_NUMBER, NULL, 7},
-	[SET_SHUT_WHILE_LOCKED] = {"shut_while_locked", KEY_NAME, flag_names, 0},
-	[SET_ASK] = {"ask", KEY_NAME, flag_names, 0},
-};
-
-static unsigned get_key(const struct gate_rules *rules, enum key key, int *out_line)
-{
-	*out_line = 0;
-	switch (key) {
-	case SET_ALLOW: *out_line = rules->allow_line; return rules->allow;
-	case SET_ENCRYPTED: *out_line = rules->encrypted_line; return rules->encrypted;
-	case SET_PLAIN: return rules->plain;
-	case SET_SCAN: *out_line = rules->scan_line; return rules->scan;
-	case SET_SCAN_MAX_MINUTES: return rules->scan_max_minutes;
-	case SET_READ_ONLY: *out_line = rules->read_only_line; return rules->read_only;
-	case SET_WEAK_SERIAL: *out_line = rules->weak_serial_line; return rules->weak_serial;
-	case SET_KINDS: return rules->kinds;
-	case SET_MAX_DEPTH: return rules->max_depth;
-	case SET_SHUT_WHILE_LOCKED: return rules->shut_while_locked;
-	case SET_ASK: return rules->ask;
-	case SET_COUNT: break;
-	}
-	return 0;
-}
-
-static void put_key(struct gate_rules *rules, enum key key, unsigned value, int line)
-{
-	switch (key) {
-	case SET_ALLOW:
-		rules->allow = (enum gate_allow)value;
-		rules->allow_line = line;
-		break;
-	case SET_ENCRYPTED:
-		rules->encrypted = value;
-		rules->encrypted_line = line;
-		break;
-	case SET_PLAIN: rules->plain = (enum gate_plain)value; break;
-	case SET_SCAN:
-		rules->scan = (enum gate_scan)value;
-		rules->scan_line = line;
-		break;
-	case SET_SCAN_MAX_MINUTES: rules->scan_max_minutes = value; break;
-	case SET_READ_ONLY:
-		rules->read_only = value;
-		rules->read_only_line = line;
-		break;
-	case SET_WEAK_SERIAL:
-		rules->weak_serial = (enum gate_weak)value;
-		rules->weak_serial_line = line;
-		break;
-	case SET_KINDS: rules->kinds = value; break;
-	case SET_MAX_DEPTH: rules->max_depth = value; break;
-	case SET_SHUT_WHILE_LOCKED: rules->shut_while_locked = value; break;
-	case SET_ASK: rules->ask = value; break;
-	case SET_COUNT: break;
-	}
-}
 
 /* --- lines --- */
 
-enum head { HEAD_POLICY = SET_COUNT, HEAD_CLOCK, HEAD_STORAGE_MODE, HEAD_HARDWARE_MODE };
+/* Those that stand once; the settings' bits follow. */
+enum head { HEAD_POLICY, HEAD_CLOCK, HEAD_STORAGE_MODE, HEAD_HARDWARE_MODE, HEAD_COUNT };
+_Static_assert(HEAD_COUNT + GATE_SETTINGS_MAX <= 32, "'seen' holds a bit for each");
 
 static int once(struct parse *p, unsigned bit, struct err *err)
 {
@@ -201,8 +51,8 @@ static int once(struct parse *p, unsigned bit, struct err *err)
 static int line_policy(struct parse *p, struct err *err)
 {
 	p->whole->rules.policy = p->words[1];
-	return once(p, HEAD_POLICY, err) || take_number(p->words[2], INT64_MAX,
-							&p->whole->rules.policy_serial, err)
+	return once(p, HEAD_POLICY, err) || gate_word_number(p->words[2], INT64_MAX,
+							     &p->whole->rules.policy_serial, err)
 		       ? -1
 		       : 0;
 }
@@ -211,8 +61,9 @@ static int line_clock(struct parse *p, struct err *err)
 {
 	struct gate_rules *rules = &p->whole->rules;
 
-	if (once(p, HEAD_CLOCK, err) || take_number(p->words[1], INT64_MAX, &rules->acked, err) ||
-	    take_number(p->words[2], INT64_MAX, &rules->acked_uptime_s, err))
+	if (once(p, HEAD_CLOCK, err) ||
+	    gate_word_number(p->words[1], INT64_MAX, &rules->acked, err) ||
+	    gate_word_number(p->words[2], INT64_MAX, &rules->acked_uptime_s, err))
 		return -1;
 	if (!text_copy(rules->acked_boot, sizeof(rules->acked_boot), p->words[3]))
 		return err_set(err, ERR_INVALID, "the name of a boot is too long");
@@ -229,7 +80,8 @@ static int line_mode(struct parse *p, struct err *err)
 	if (!storage && strcmp(p->words[1], "hardware") != 0)
 		return err_set(err, ERR_INVALID, "'%.40s' has no mode", p->words[1]);
 	if (once(p, storage ? HEAD_STORAGE_MODE : HEAD_HARDWARE_MODE, err) ||
-	    take_name(mode_names, p->words[2], &mode, err) || take_line(p->words[3], &line, err))
+	    gate_word_name(mode_names, p->words[2], &mode, err) ||
+	    gate_word_line(p->words[3], &line, err))
 		return -1;
 	if (storage) {
 		rules->storage_mode = (enum gate_mode)mode;
@@ -243,32 +95,13 @@ static int line_mode(struct parse *p, struct err *err)
 
 static int line_set(struct parse *p, struct err *err)
 {
-	for (unsigned key = 0; key < SET_COUNT; key++) {
-		unsigned value = 0;
-		int64_t number;
-		int line;
+	int setting = gate_setting_find(p->words[1]);
 
-		if (strcmp(p->words[1], keys[key].name) != 0)
-			continue;
-		if (once(p, key, err))
-			return -1;
-		if (keys[key].type == KEY_NAME &&
-		    take_name(keys[key].names, p->words[2], &value, err))
-			return -1;
-		if (keys[key].type == KEY_BITS &&
-		    take_bits(keys[key].names, p->words[2], &value, err))
-			return -1;
-		if (keys[key].type == KEY_NUMBER) {
-			if (take_number(p->words[2], keys[key].max, &number, err))
-				return -1;
-			value = (unsigned)number;
-		}
-		if (take_line(p->words[3], &line, err))
-			return -1;
-		put_key(&p->whole->rules, (enum key)key, value, line);
-		return 0;
-	}
-	return err_set(err, ERR_INVALID, "'%.40s' is nothing that can be set", p->words[1]);
+	if (setting < 0)
+		return err_set(err, ERR_INVALID, "'%.40s' is nothing that can be set", p->words[1]);
+	if (once(p, HEAD_COUNT + (unsigned)setting, err))
+		return -1;
+	return gate_setting_take(&p->whole->rules, setting, p->words[2], p->words[3], err);
 }
 
 static int add_rule(struct parse *p, const struct gate_rule *rule, struct err *err)
@@ -294,9 +127,9 @@ static int line_approval(struct parse *p, struct err *err)
 	};
 	unsigned opens;
 
-	if (take_number(p->words[2], INT64_MAX, &rule.until, err) ||
-	    take_name(open_names, p->words[3], &opens, err) ||
-	    take_line(p->words[5], &rule.line, err))
+	if (gate_word_number(p->words[2], INT64_MAX, &rule.until, err) ||
+	    gate_word_name(open_names, p->words[3], &opens, err) ||
+	    gate_word_line(p->words[5], &rule.line, err))
 		return -1;
 	if (strlen(rule.exception) > 63)
 		return err_set(err, ERR_INVALID, "the id of an exception is too long");
@@ -312,8 +145,8 @@ static int line_class_set(struct parse *p, struct err *err)
 				 .exception = ""};
 	int64_t bytes;
 
-	if (take_number(p->words[3], INT64_MAX, &bytes, err) ||
-	    take_line(p->words[4], &rule.line, err))
+	if (gate_word_number(p->words[3], INT64_MAX, &bytes, err) ||
+	    gate_word_line(p->words[4], &rule.line, err))
 		return -1;
 	if (bytes == 0)
 		return err_set(err, ERR_INVALID, "a class set without a bound on its size");
@@ -348,7 +181,7 @@ static int line_sorted(struct parse *p, struct err *err)
 			       p->words[1]);
 	if (rule.kind == GATE_RULE_REFUSE_CLASS && !gate_class_known(rule.what))
 		return err_set(err, ERR_INVALID, "'%.40s' is no class of devices", rule.what);
-	return take_line(p->words[3], &rule.line, err) || add_rule(p, &rule, err) ? -1 : 0;
+	return gate_word_line(p->words[3], &rule.line, err) || add_rule(p, &rule, err) ? -1 : 0;
 }
 
 static int line_assist(struct parse *p, struct err *err)
@@ -356,7 +189,7 @@ static int line_assist(struct parse *p, struct err *err)
 	struct gate_rule rule = {
 		.kind = GATE_RULE_ASSIST, .what = p->words[1], .name = "", .exception = ""};
 
-	return take_line(p->words[2], &rule.line, err) || add_rule(p, &rule, err) ? -1 : 0;
+	return gate_word_line(p->words[2], &rule.line, err) || add_rule(p, &rule, err) ? -1 : 0;
 }
 
 static int line_end(struct parse *p, struct err *err)
@@ -378,51 +211,6 @@ static const struct {
 	{"end", 1, line_end},
 };
 
-/* --- words --- */
-
-/* %XX in place; "-" alone is nothing.  -1: no word that print_word() writes. */
-static int decode_word(char *word)
-{
-	char *to = word;
-
-	if (strcmp(word, "-") == 0) {
-		*word = '\0';
-		return 0;
-	}
-	for (const char *at = word; *at; at++) {
-		unsigned char byte = (unsigned char)*at;
-
-		if (byte <= ' ' || byte > '~')
-			return -1;
-		if (byte == '%') {
-			const char digits[3] = {at[1], at[1] ? at[2] : '\0', '\0'};
-
-			if (text_hex_decode(digits, &byte, 1) || byte == 0)
-				return -1;
-			at += 2;
-		}
-		*to++ = (char)byte;
-	}
-	*to = '\0';
-	return 0;
-}
-
-static void print_word(struct buf *out, const char *word)
-{
-	if (!*word) {
-		buf_addc(out, '-');
-	} else if (strcmp(word, "-") == 0) {
-		buf_adds(out, "%2D");
-	} else {
-		for (; *word; word++) {
-			if (*word <= ' ' || *word > '~' || *word == '%')
-				buf_addf(out, "%%%02X", (unsigned char)*word);
-			else
-				buf_addc(out, *word);
-		}
-	}
-}
-
 static int split(struct parse *p, char *line, struct err *err)
 {
 	p->count = 0;
@@ -432,7 +220,7 @@ static int split(struct parse *p, char *line, struct err *err)
 			*blank = '\0';
 		if (p->count == WORDS_MAX)
 			return err_set(err, ERR_INVALID, "more than %d words", WORDS_MAX);
-		if (!*line || decode_word(line))
+		if (!*line || gate_word_decode(line))
 			return err_set(err, ERR_INVALID, "word %u is not written as it should be",
 				       p->count + 1);
 		p->words[p->count++] = line;
@@ -552,63 +340,32 @@ void gate_rules_free(struct gate_rules *rules)
 
 /* --- printing --- */
 
-static void print_bits(struct buf *out, const char *const names[], unsigned bits)
-{
-	const char *comma = "";
-
-	if (bits == 0)
-		buf_adds(out, "none");
-	for (unsigned i = 0; names[i]; i++) {
-		if (bits & 1u << i) {
-			buf_addf(out, "%s%s", comma, names[i]);
-			comma = ",";
-		}
-	}
-}
-
-static void print_keys(const struct gate_rules *rules, struct buf *out)
-{
-	for (unsigned key = 0; key < SET_COUNT; key++) {
-		int line;
-		unsigned value = get_key(rules, (enum key)key, &line);
-
-		buf_addf(out, "set %s ", keys[key].name);
-		if (keys[key].type == KEY_NAME)
-			buf_adds(out, keys[key].names[value]);
-		else if (keys[key].type == KEY_BITS)
-			print_bits(out, keys[key].names, value);
-		else
-			buf_addf(out, "%u", value);
-		buf_addf(out, " %d\n", line);
-	}
-}
-
 static void print_rule(const struct gate_rule *rule, struct buf *out)
 {
 	switch (rule->kind) {
 	case GATE_RULE_STICK:
 	case GATE_RULE_PERSON:
 		buf_adds(out, rule->kind == GATE_RULE_STICK ? "stick " : "person ");
-		print_word(out, rule->what);
+		gate_word_print(out, rule->what);
 		buf_addf(out, " %" PRId64 " %s ", rule->until, open_names[rule->open]);
-		print_word(out, rule->exception ? rule->exception : "");
+		gate_word_print(out, rule->exception ? rule->exception : "");
 		break;
 	case GATE_RULE_CLASS_SET:
 		buf_adds(out, "class-set ");
-		print_word(out, rule->name);
+		gate_word_print(out, rule->name);
 		buf_addc(out, ' ');
-		print_word(out, rule->what);
+		gate_word_print(out, rule->what);
 		buf_addf(out, " %" PRIu64, rule->max_bytes);
 		break;
 	case GATE_RULE_ASSIST:
 		buf_adds(out, "assist ");
-		print_word(out, rule->what);
+		gate_word_print(out, rule->what);
 		break;
 	default:
 		for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
 			if (sorts[i].kind == rule->kind)
 				buf_addf(out, "%s %s ", sorts[i].word, sorts[i].sort);
-		print_word(out, rule->what);
+		gate_word_print(out, rule->what);
 	}
 	buf_addf(out, " %d\n", rule->line);
 }
@@ -616,14 +373,14 @@ static void print_rule(const struct gate_rule *rule, struct buf *out)
 void gate_rules_print(const struct gate_rules *rules, struct buf *out)
 {
 	buf_adds(out, "caretaker-gate 1\npolicy ");
-	print_word(out, rules->policy ? rules->policy : "");
+	gate_word_print(out, rules->policy ? rules->policy : "");
 	buf_addf(out, " %" PRId64 "\nclock %" PRId64 " %" PRId64 " ", rules->policy_serial,
 		 rules->acked, rules->acked_uptime_s);
-	print_word(out, rules->acked_boot);
+	gate_word_print(out, rules->acked_boot);
 	buf_addf(out, "\nmode storage %s %d\nmode hardware %s %d\n",
 		 mode_names[rules->storage_mode], rules->storage_mode_line,
 		 mode_names[rules->hardware_mode], rules->hardware_mode_line);
-	print_keys(rules, out);
+	gate_setting_print_all(rules, out);
 	for (size_t i = 0; i < rules->rule_count; i++)
 		print_rule(&rules->rules[i], out);
 	buf_adds(out, "end\n");

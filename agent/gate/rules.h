@@ -21,9 +21,8 @@
  *   assist 0c45:* 0                   conf/hardware/assistive.ini
  *   end                              a file without it was cut: refused
  *
- * Words are parted by one blank; in a word a blank, a '%' and what is not printable ASCII stand as
- * %XX, an empty word as '-' (and the word "-" as %2D).
- * Bounded: 256 KiB, 4096 rules.
+ * Words (word.h) are parted by one blank; in a word a blank, a '%' and what is not printable ASCII
+ * stand as %XX, an empty word as '-' (and the word "-" as %2D). Bounded: 256 KiB, 4096 rules.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_GATE_RULES_H
 #define CARETAKER_GATE_RULES_H
