@@ -1,4 +1,5 @@
-/* What the gate knows of each thing that is plugged in.  For agent/daemon/gate*.c alone.
+/* What the gate knows of each thing that is plugged in, and what its files do for each other.  For
+ * agent/daemon/gate*.c alone; everyone else has gate.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_DAEMON_GATE_PLUGGED_H
 #define CARETAKER_DAEMON_GATE_PLUGGED_H
@@ -88,6 +89,29 @@ struct gate {
 
 /* gate.c: the best-known time, and whether an end that lies ahead can be trusted to. */
 int64_t gate_now(const struct gate *gate, bool *out_known);
+/* Writes what has changed: what was seen, RUN/hardware.json.  Every entry of gate.h ends in it. */
+void gate_finish(struct gate *gate);
+
+/* gate_plugged.c: by its port, or the disk's name where it hangs on no USB device; NULL: none. */
+struct gate_plugged *gate_find(const struct gate *gate, const char *place);
+/* NULL: no room or no memory for one more.  It stays undecided, which is shut. */
+struct gate_plugged *gate_find_or_add(struct gate *gate, const char *place);
+/* It is gone; scans of it end.  What was found at this place is freed. */
+void gate_forget(struct gate *gate, const char *place);
+
+/* gate_look.c: judges what is at this port now, or forgets what is no longer there. */
+void gate_look_at_port(struct gate *gate, const char *port);
+/* The others with the id of what came or went: each is the other's twin. */
+void gate_look_at_twins(struct gate *gate, const char *place, const char *id);
+/* The disks that hang on no USB device. */
+void gate_look_at_disks(struct gate *gate);
+void gate_look_at_all(struct gate *gate);
+
+/* gate_judge.c: gate->device holds the facts.  Judges, acts, records. */
+void gate_judge(struct gate *gate, struct gate_plugged *plugged);
+
+/* gate_attempt.c: an attempt is recorded when its answer stands, and again when that changes. */
+void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged);
 
 /* gate_act.c: reads the media of a device into 'parts', keeping what is known of them. */
 void gate_read_parts(struct gate *gate, struct gate_plugged *plugged);

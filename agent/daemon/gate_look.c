@@ -1,0 +1,134 @@
+/* Looking at what is plugged in: a port, the disks that hang on no USB device, or everything.
+ * What is found is judged, what is gone is forgotten.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/daemon/gate_plugged.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+
+static void look_at_device(struct gate *gate, const struct plat_port_device *raw)
+{
+	bool is_new = !gate_find(gate, raw->port), was_let = false;
+	struct gate_plugged *plugged = gate_find_or_add(gate, raw->port);
+
+	if (!plugged)
+		return;
+	plugged->marked = true;
+	gate_facts(raw, &gate->aliases, gate->rules, &gate->device);
+	/* What an earlier run of ours let through is not plugged in newly. */
+	for (unsigned i = 0; i < gate->device.interface_count; i++)
+		was_let |= gate->device.interfaces[i].held != GATE_FREE &&
+			   gate->device.interfaces[i].authorized && !gate->looked;
+	if (is_new)
+		plugged->locked_out = gate->locked && !was_let;
+	gate_judge(gate, plugged);
+}
+
+void gate_look_at_port(struct gate *gate, const char *port)
+{
+	struct plat_port_device *raw = malloc(sizeof(*raw));
+	struct err err;
+
+	if (!raw)
+		return;
+	if (plat_gate_device(gate->platform, port, raw, &err) == 0)
+		look_at_device(gate, raw);
+	else if (err.code == ERR_NOTFOUND)
+		gate_forget(gate, port);
+	else
+		log_warn("port %s cannot be looked at, what waits there waits on: %s", port,
+			 err.msg);
+	free(raw);
+}
+
+void gate_look_at_twins(struct gate *gate, const char *place, const char *id)
+{
+	char places[8][GATE_NAME], copy[GATE_ID];
+	unsigned count = 0;
+
+	(void)text_copy(copy, sizeof(copy), id);
+	for (const struct gate_plugged *other = gate->plugged; other && count < 8;
+	     other = other->next)
+		if (strcmp(other->place, place) != 0 && !other->alone && other->held &&
+		    strcmp(other->shown.id, copy) == 0)
+			(void)text_copy(places[count++], GATE_NAME, other->place);
+	for (unsigned i = 0; i < count; i++)
+		gate_look_at_port(gate, places[i]);
+}
+
+static void look_at_disk(struct gate *gate, const struct plat_medium *disk)
+{
+	bool is_new = !gate_find(gate, disk->name);
+	struct gate_plugged *plugged = gate_find_or_add(gate, disk->name);
+
+	if (!plugged)
+		return;
+	if (is_new)
+		plugged->locked_out = gate->locked && gate->looked;
+	plugged->alone = plugged->marked = true;
+	memset(&gate->device, 0, sizeof(gate->device));
+	gate_judge(gate, plugged);
+}
+
+struct disks {
+	struct plat_medium *all;
+	unsigned count;
+};
+
+static int one_disk(void *ctx, const struct plat_medium *medium)
+{
+	struct disks *disks = ctx;
+	struct plat_medium *more;
+
+	if (*medium->parent || disks->count == GATE_PARTS_MAX)
+		return 0;
+	more = realloc(disks->all, (disks->count + 1) * sizeof(*more));
+	if (!more)
+		return -1;
+	disks->all = more;
+	disks->all[disks->count++] = *medium;
+	return 0;
+}
+
+void gate_look_at_disks(struct gate *gate)
+{
+	struct disks disks = {0};
+	struct err err;
+
+	if (plat_gate_media(gate->platform, "", one_disk, &disks, &err) < 0)
+		log_warn("disks cannot be looked at: %s", err.msg);
+	for (unsigned i = 0; i < disks.count; i++)
+		look_at_disk(gate, &disks.all[i]);
+	free(disks.all);
+}
+
+static int one_device(void *ctx, const struct plat_port_device *raw)
+{
+	look_at_device(ctx, raw);
+	return 0;
+}
+
+void gate_look_at_all(struct gate *gate)
+{
+	struct gate_plugged *next;
+	struct err err;
+
+	gate->baseline = gate->memory.fresh;
+	gate->memory.fresh = false;
+	for (struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next)
+		plugged->marked = false;
+	if (plat_gate_devices(gate->platform, one_device, gate, &err) < 0)
+		log_error("what is plugged in cannot be looked at: %s", err.msg);
+	gate_look_at_disks(gate);
+	gate->baseline = false;
+	gate->looked = true;
+	for (struct gate_plugged *plugged = gate->plugged; plugged; plugged = next) {
+		next = plugged->next;
+		if (!plugged->marked)
+			gate_forget(gate, plugged->place);
+	}
+}
