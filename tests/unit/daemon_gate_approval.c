@@ -1,0 +1,149 @@
+/* The storage gate and approvals: whom and what they open, and how they end.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/gate_machine.h"
+
+static void only_the_stick_that_was_approved_opens(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-12 0\n");
+	start();
+	plug("2-1", "60A44C42");
+	bound("2-1");
+	assert_string_equal(done, "");
+	last_line_has("\"why\":\"not-approved\"");
+	plug("2-2", "60A44C41");
+	bound("2-2");
+	assert_string_equal(done, "let 2-2:1.0");
+	last_line_has("\"why\":\"approved-stick\",\"line\":4,\"exception\":\"EX-12\"");
+}
+
+static void an_approval_opens_what_is_plugged_without_replugging(void **state)
+{
+	(void)state;
+	put_rules(APPROVED);
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_string_equal(done, "");
+	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-12 0\n");
+	assert_string_equal(done, "let 2-1:1.0");
+	last_line_has("\"type\":\"storage-opened\"");
+}
+
+static void an_approval_s_end_shuts_what_is_plugged(void **state)
+{
+	char rules[512];
+
+	(void)state;
+	(void)snprintf(rules, sizeof(rules), "%sstick 0951:1666:60A44C41 %lld any EX-12 0\n",
+		       APPROVED, (long long)FAKE_NOW + 90);
+	put_rules(rules);
+	start();
+	plug("2-1", "60A44C41");
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	medium("sda1")->mounted = true;
+	show_media();
+	assert_int_equal(gate_wait_ms(gate), 60000); /* a sleep may come between */
+	fake_advance(60);
+	gate_tick(gate);
+	assert_int_equal(gate_wait_ms(gate), 30200);
+	done[0] = '\0';
+	fake_advance(31);
+	gate_tick(gate);
+	assert_string_equal(done, "close sda, unmount sda1, close sda1, shut 2-1:1.0");
+	last_line_has("\"type\":\"storage-shut\"");
+	last_line_has("\"why\":\"approval-ended\"");
+	last_line_has("\"exception\":\"EX-12\"");
+	assert_int_equal(gate_wait_ms(gate), -1);
+}
+
+static void a_clock_that_is_set_back_prolongs_no_approval(void **state)
+{
+	char rules[512], boot[37];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(plat_boot_id(boot, &err), 0);
+	(void)snprintf(rules, sizeof(rules),
+		       "caretaker-gate 1\npolicy school 7\nclock %lld %lld %s\n" APPROVED
+		       "stick 0951:1666:60A44C41 %lld any EX-12 0\nend\n",
+		       (long long)FAKE_NOW, (long long)plat_uptime_ms() / 1000, boot,
+		       (long long)FAKE_NOW + 50);
+	assert_int_equal(plat_file_replace(RULES, rules, strlen(rules), PLAT_FILE_PRIVATE, &err),
+			 0);
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_string_equal(done, "let 2-1:1.0");
+	fake_advance(51);
+	fake_set_now(FAKE_NOW - 86400);
+	gate_tick(gate);
+	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0");
+}
+
+static void a_person_s_approval_ends_when_somebody_else_sits_there(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "person ann 0 any - 5\n");
+	fake_gate.user = "ann";
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_string_equal(done, "let 2-1:1.0");
+	last_line_has("\"user\":\"ann\"");
+	fake_gate.user = "bob";
+	gate_seat_changed(gate);
+	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0");
+	fake_gate.user = "ann";
+	gate_seat_changed(gate);
+	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0, let 2-1:1.0");
+}
+
+static void two_sticks_with_one_serial_are_both_refused(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	plug("2-2", "60A44C41");
+	bound("2-2");
+	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0");
+	last_line_has("\"why\":\"twin-serial\"");
+	unplug("2-2");
+	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0, let 2-1:1.0");
+}
+
+static void an_approved_stick_that_looks_different_is_said_so(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-1 0\n");
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	unplug("2-1");
+	strcpy(plug("2-1", "60A44C41")->model, "Rubber Ducky");
+	done[0] = '\0';
+	bound("2-1");
+	assert_string_equal(done, "");
+	last_line_has("\"why\":\"changed-device\"");
+	/* Whoever approves it anew knows it as it is now. */
+	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-2 0\n");
+	assert_string_equal(done, "let 2-1:1.0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_the_stick_that_was_approved_opens),
+		TEST(an_approval_opens_what_is_plugged_without_replugging),
+		TEST(an_approval_s_end_shuts_what_is_plugged),
+		TEST(a_clock_that_is_set_back_prolongs_no_approval),
+		TEST(a_person_s_approval_ends_when_somebody_else_sits_there),
+		TEST(two_sticks_with_one_serial_are_both_refused),
+		TEST(an_approved_stick_that_looks_different_is_said_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
