@@ -28,12 +28,13 @@ $(UNIT):
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 
-# tests/fuzz/fuzz_NAME.c; fuzz_collector_* and fuzz_check_* also link those programs' objects.
+# tests/fuzz/fuzz_NAME.c; fuzz_collector_* and fuzz_check_* also link those programs' objects,
+# fuzz_linux_* platform/linux instead of the fake one.
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY     := $(patsubst %,$(B)/fuzz/replay_%,$(FUZZ_NAMES))
 fuzz_obj    = $(if $(filter collector_%,$(1)),$(COLL_OBJ))$(if $(filter check_%,$(1)),$(CHECK_OBJ))
 define replay_rule
-$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o $(call fuzz_obj,$(1)) $(call lib,controls gate policy proto fake base)
+$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o $(call fuzz_obj,$(1)) $(call lib,controls gate policy proto $(if $(filter linux_%,$(1)),platform,fake) base)
 endef
 $(foreach n,$(FUZZ_NAMES),$(eval $(call replay_rule,$(n))))
 $(REPLAY):
@@ -67,7 +68,8 @@ check: layers headers unit corpus system ## everything but the VM
 
 # make fuzz FUZZ=policy [FUZZ_SECONDS=600]: clang's libFuzzer, into build/fuzz (never the corpus).
 FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_SRC     = $(SRC_controls) $(SRC_gate) $(SRC_policy) $(SRC_proto) $(SRC_base) $(SRC_fake) \
+FUZZ_SRC     = $(SRC_controls) $(SRC_gate) $(SRC_policy) $(SRC_proto) $(SRC_base) \
+               $(if $(filter linux_%,$(FUZZ)),$(SRC_platform),$(SRC_fake)) \
                $(if $(filter collector_%,$(FUZZ)),$(filter-out %/main.c,$(wildcard tools/collector/*.c))) \
                $(if $(filter check_%,$(FUZZ)),$(filter-out %/main.c,$(wildcard agent/check/*.c)))
 fuzz: $(GEN) ## FUZZ=name [FUZZ_SECONDS=60]: fuzz one parser
