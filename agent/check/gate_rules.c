@@ -11,6 +11,7 @@
 #include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
 #include "agent/policy/hardware_table.h"
+#include "agent/policy/opening.h"
 #include "agent/policy/policy.h"
 #include "platform/os.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX (EXCEPTIONS_MAX * sizeof(((struct exception_item *)0)->what))
+#define WORDS_MAX (EXCEPTIONS_MAX * sizeof(((struct exception_item *)0)->what) + POLICY_MAX_INI)
 /* The clock's line is not written anew for what the old one tells as well. */
 #define CLOCK_OFF_S 60
 
@@ -28,7 +29,7 @@ struct compile {
 	struct gate_rules rules;
 	struct gate_rule *items;
 	struct hardware_table tables[HARDWARE_TABLE_COUNT];
-	char *words; /* first words of exceptions: the rest of 'what' says what they open */
+	char *words; /* first words of exceptions and sticks: the rest says what they open */
 	size_t words_len;
 	bool full;
 };
@@ -117,15 +118,46 @@ static void add_tables(struct compile *c)
 		add(c, &(struct gate_rule){.kind = GATE_RULE_ASSIST, .what = table->rows[i].model});
 }
 
+/* "WHAT [WORD...]" (opening.h): fills in what is opened, at most 'most', and copies the first word;
+ * "" when there is none, or the others are not understood. */
+static const char *take_what(struct compile *c, const char *what, enum opening_most most,
+			     struct gate_rule *rule)
+{
+	struct opening opening;
+	const char *words;
+	size_t len = opening_split(what, &words);
+	char *word = c->words + c->words_len;
+
+	if (opening_parse(words, &opening) < 0)
+		return "";
+	opening_bound(&opening, most);
+	rule->open = (enum gate_open)opening.most;
+	rule->read_only = opening.read_only;
+	rule->scanned = opening.scanned;
+	memcpy(word, what, len);
+	word[len] = '\0';
+	c->words_len += len + 1;
+	return word;
+}
+
 /* What the policy itself approves for good.  Where media must be encrypted, a stick that is
  * approved must be, too: an exception is for what the conditions refuse. */
 static void add_approvals(struct compile *c)
 {
 	enum gate_open open = c->rules.encrypted ? GATE_OPEN_ENCRYPTED : GATE_OPEN_ANY;
 	enum policy_key by = POLICY_REMOVABLE_STORAGE_APPROVED_BY;
+	enum policy_key sticks = POLICY_REMOVABLE_STORAGE_APPROVED_STICKS;
 
-	if (policy_lists(c->policy, by, "stick"))
-		add_list(c, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS, GATE_RULE_STICK, open);
+	for (size_t i = 0;
+	     policy_lists(c->policy, by, "stick") && i < policy_count(c->policy, sticks); i++) {
+		struct gate_rule rule = {.kind = GATE_RULE_STICK,
+					 .line = policy_line(c->policy, sticks)};
+
+		rule.what = take_what(c, policy_item(c->policy, sticks, i), (enum opening_most)open,
+				      &rule);
+		if (rule.what[0]) /* the shape of an item holds it to that */
+			add(c, &rule);
+	}
 	if (policy_lists(c->policy, by, "person"))
 		add_list(c, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE, GATE_RULE_PERSON, open);
 }
@@ -149,46 +181,17 @@ static void add_hardware(struct compile *c)
 
 /* --- exceptions ------------------------------------------------------------------------------ */
 
-/* "WHAT [OPENS]": the first word is copied, the second is what it opens at most.  What it opens is
- * never more than the policy's [exceptions] storage; NULL: neither. */
-static const char *split_what(struct compile *c, const char *what, enum gate_open *out)
-{
-	static const char opens[] = "encrypted,read-only,any";
-	enum gate_open most = (enum gate_open)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
-	size_t len = strcspn(what, " ");
-	char *word = c->words + c->words_len;
-
-	*out = most;
-	if (what[len]) {
-		const char *second = what + len + 1, *at = opens;
-		unsigned i = 0;
-
-		for (; i < 3; i++, at += strcspn(at, ",") + 1)
-			if (strncmp(at, second, strcspn(at, ",")) == 0 &&
-			    strlen(second) == strcspn(at, ","))
-				break;
-		if (i == 3)
-			return NULL;
-		if ((enum gate_open)i < most)
-			*out = (enum gate_open)i;
-	}
-	memcpy(word, what, len);
-	word[len] = '\0';
-	c->words_len += len + 1;
-	return word;
-}
-
 static void add_storage_exception(struct compile *c, const struct exception_item *item,
 				  int64_t until)
 {
-	struct gate_rule rule = {
-		.kind = GATE_RULE_STICK, .until = until, .exception = item->id, .what = "*:*"};
+	/* The choices of [exceptions] storage, what an exception opens at most, are in that order.
+	 */
+	enum opening_most most =
+		(enum opening_most)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
+	struct gate_rule rule = {.kind = GATE_RULE_STICK, .until = until, .exception = item->id};
 
-	if (item->what[0])
-		rule.what = split_what(c, item->what, &rule.open);
-	else
-		rule.open = (enum gate_open)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
-	if (!rule.what || !rule.what[0]) {
+	rule.what = take_what(c, item->what[0] ? item->what : "*:*", most, &rule);
+	if (!rule.what[0]) {
 		log_warn("exception %s does not say what it opens in a way that a gate "
 			 "understands, and opens nothing",
 			 item->id);

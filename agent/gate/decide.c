@@ -212,11 +212,19 @@ static bool lasts_longer(const struct gate_rule *a, const struct gate_rule *b)
 	return a->until == 0 ? b->until != 0 : b->until != 0 && a->until > b->until;
 }
 
+/* How much it asks beside what it opens. */
+static int asks(const struct gate_rule *rule)
+{
+	return (rule->open == GATE_OPEN_ENCRYPTED && rule->read_only ? 2 : 0) + rule->scanned;
+}
+
 /* What an approval opens, an exception's before the policy's own of the same width. */
 static bool is_better(const struct gate_rule *a, const struct gate_rule *b)
 {
 	if (!b || a->open != b->open)
 		return !b || a->open > b->open;
+	if (asks(a) != asks(b))
+		return asks(a) < asks(b);
 	if (!a->exception[0] != !b->exception[0])
 		return a->exception[0] != '\0';
 	return lasts_longer(a, b);
@@ -270,8 +278,10 @@ static void set_conditions(struct judge *j, const struct gate_rule *approval)
 	out->until = approval->until;
 	if (approval->open == GATE_OPEN_ENCRYPTED && !out->encrypted)
 		out->encrypted = ENCRYPTED_ANY;
-	if (approval->open == GATE_OPEN_READ_ONLY)
+	if (approval->open == GATE_OPEN_READ_ONLY || approval->read_only)
 		out->read_only = true;
+	if (approval->scanned && out->scan == GATE_SCAN_NONE)
+		out->scan = GATE_SCAN_FULL;
 	/* An exception is made for what the policy's own conditions would refuse; that a medium is
 	 * scanned first is no condition of the stick's and always holds. */
 	if (exception && approval->open != GATE_OPEN_ENCRYPTED)

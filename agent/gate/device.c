@@ -164,10 +164,11 @@ int gate_device_parse(const void *descriptors, size_t len, struct gate_device *o
 
 /* --- what it says of itself --- */
 
+/* A serial with '*' in it would be a pattern wherever its id is approved. */
 static bool is_plain(const char *text)
 {
 	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
+		if (*text < ' ' || *text > '~' || *text == '*' || *text == '?')
 			return false;
 	return true;
 }
@@ -187,7 +188,7 @@ void gate_device_id(const struct gate_device *device, char out[GATE_ID])
 			    device->serial);
 
 	for (char *at = out + 10; used > 10 && *at; at++)
-		if (*at <= ' ' || *at > '~')
+		if (*at <= ' ' || *at > '~' || *at == '*' || *at == '?')
 			*at = '_';
 }
 

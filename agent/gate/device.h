@@ -79,8 +79,9 @@ void gate_modalias(const struct gate_device *device, unsigned i, char out[GATE_M
 int gate_modalias_parse(const char *modalias, struct gate_device *device,
 			struct gate_interface *interface);
 
-/* "0951:1666:60A44C413FAEE1B1"; without a serial "0951:1666:".  Blanks and what is not plain ASCII
- * in the serial become '_', so that it is one word in a policy and a rule. */
+/* "0951:1666:60A44C413FAEE1B1"; without a serial "0951:1666:".  Blanks, '*', '?' and what is not
+ * plain ASCII in the serial become '_', so that it is one word in a policy and a rule, and means
+ * no other stick. */
 #define GATE_ID (10 + GATE_TEXT)
 void gate_device_id(const struct gate_device *device, char out[GATE_ID]);
 

@@ -32,7 +32,9 @@ struct parse {
 };
 
 static const char *const mode_names[] = {"off", "audit", "enforce", NULL};
-static const char *const open_names[] = {"encrypted", "read-only", "any", NULL};
+/* What an approval opens, bit 0 first. */
+enum { OPENS_ENCRYPTED = 1, OPENS_READ_ONLY = 2, OPENS_ANY = 4, OPENS_SCANNED = 8 };
+static const char *const opens_names[] = {"encrypted", "read-only", "any", "scanned", NULL};
 
 /* --- lines --- */
 
@@ -116,6 +118,33 @@ static int add_rule(struct parse *p, const struct gate_rule *rule, struct err *e
 	return 0;
 }
 
+/* "encrypted,read-only,scanned": one of the first three at least, "any" beside neither. */
+static int take_opens(char *word, struct gate_rule *rule, struct err *err)
+{
+	unsigned opens;
+
+	if (gate_word_bits(opens_names, word, &opens, err))
+		return -1;
+	if (!(opens & ~(unsigned)OPENS_SCANNED) ||
+	    (opens & OPENS_ANY && opens & (OPENS_ENCRYPTED | OPENS_READ_ONLY)))
+		return err_set(err, ERR_INVALID, "an approval that opens no one thing");
+	rule->open = opens & OPENS_ENCRYPTED   ? GATE_OPEN_ENCRYPTED
+		     : opens & OPENS_READ_ONLY ? GATE_OPEN_READ_ONLY
+					       : GATE_OPEN_ANY;
+	rule->read_only = opens & OPENS_READ_ONLY;
+	rule->scanned = opens & OPENS_SCANNED;
+	return 0;
+}
+
+static unsigned opens_of(const struct gate_rule *rule)
+{
+	unsigned opens = 1u << rule->open;
+
+	if (rule->read_only && rule->open != GATE_OPEN_ANY)
+		opens |= OPENS_READ_ONLY;
+	return opens | (rule->scanned ? OPENS_SCANNED : 0);
+}
+
 /* stick, person: WHAT END OPENS EXCEPTION LINE */
 static int line_approval(struct parse *p, struct err *err)
 {
@@ -125,15 +154,12 @@ static int line_approval(struct parse *p, struct err *err)
 		.name = "",
 		.exception = p->words[4],
 	};
-	unsigned opens;
 
 	if (gate_word_number(p->words[2], INT64_MAX, &rule.until, err) ||
-	    gate_word_name(open_names, p->words[3], &opens, err) ||
-	    gate_word_line(p->words[5], &rule.line, err))
+	    take_opens(p->words[3], &rule, err) || gate_word_line(p->words[5], &rule.line, err))
 		return -1;
 	if (strlen(rule.exception) > 63)
 		return err_set(err, ERR_INVALID, "the id of an exception is too long");
-	rule.open = (enum gate_open)opens;
 	return add_rule(p, &rule, err);
 }
 
@@ -347,7 +373,9 @@ static void print_rule(const struct gate_rule *rule, struct buf *out)
 	case GATE_RULE_PERSON:
 		buf_adds(out, rule->kind == GATE_RULE_STICK ? "stick " : "person ");
 		gate_word_print(out, rule->what);
-		buf_addf(out, " %" PRId64 " %s ", rule->until, open_names[rule->open]);
+		buf_addf(out, " %" PRId64 " ", rule->until);
+		gate_word_print_bits(out, opens_names, opens_of(rule));
+		buf_addc(out, ' ');
 		gate_word_print(out, rule->exception ? rule->exception : "");
 		break;
 	case GATE_RULE_CLASS_SET:

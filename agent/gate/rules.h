@@ -12,6 +12,7 @@
  *                                    weak_serial, kinds, max_depth, shut_while_locked, ask
  *   stick 0951:1666:60A44C41* 0 any - 15      id, end (0: none), what it opens, exception, line
  *   person alice 1790000000 encrypted EX-12 0
+ *   stick 0951:1666:1 1790000000 read-only,scanned EX-13 0    or encrypted,read-only,scanned
  *   model hardware-encrypted 0951:16a4 17
  *   class-set microbit 0d28:0204 8388608 12   product, most bytes, line
  *   port front 1-3 16
@@ -80,6 +81,8 @@ struct gate_rule {
 	int64_t until;      /* unix seconds; 0: no end */
 	uint64_t max_bytes; /* CLASS_SET */
 	enum gate_open open;
+	bool read_only; /* STICK, PERSON: to read alone, beside GATE_OPEN_ENCRYPTED */
+	bool scanned;   /* STICK, PERSON: after a scan, where the rules ask for none as well */
 	const char *exception; /* its id; "" when the policy itself says so */
 	int line;              /* in the policy; 0: not from there */
 };

@@ -4,6 +4,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/text.h"
+#include "agent/policy/opening.h"
 #include "agent/proto/verdict.h"
 
 #include <stdint.h>
@@ -154,6 +155,30 @@ static bool usb_matches(const char *item, const char *text)
 	memcpy(model, text, (size_t)(model_end - text));
 	model[model_end - text] = '\0';
 	return text_match(item, model);
+}
+
+/* A stick, and what of it is opened. */
+static bool is_stick(const char *item)
+{
+	struct opening opening;
+	const char *words;
+	size_t len = opening_split(item, &words);
+	char usb[200];
+
+	if (len >= sizeof(usb) || opening_parse(words, &opening) < 0 ||
+	    (!opening.unsaid && opening.most == OPENING_ANY))
+		return false;
+	memcpy(usb, item, len);
+	usb[len] = '\0';
+	return is_usb(usb);
+}
+
+static bool stick_matches(const char *item, const char *text)
+{
+	char usb[200];
+
+	snprintf(usb, sizeof(usb), "%.*s", (int)strcspn(item, " "), item);
+	return usb_matches(usb, text);
 }
 
 /* Bus-port.port, as in /sys/bus/usb/devices: 1-3, 2-1.4, 1-4.*. */
@@ -405,6 +430,10 @@ static const struct shape {
 	{"<port>", is_port, port_matches, "a port such as tcp/22 or udp/5000-5010"},
 	{"<proxy>", is_proxy, text_match, "HOST:PORT or none"},
 	{"<sha256>", is_sha256, text_match, "a SHA-256 of 64 hexadecimal digits, without colons"},
+	{"<stick>", is_stick, stick_matches,
+	 "VENDOR:PRODUCT or VENDOR:PRODUCT:SERIAL, such as 0951:1666:60A44C41*, and after it what "
+	 "it "
+	 "is bound to: encrypted, read-only, scanned"},
 	{"<url>", is_url, text_match, "an address that begins with https:// or http://"},
 	{"<usb>", is_usb, usb_matches,
 	 "VENDOR:PRODUCT or VENDOR:PRODUCT:SERIAL, such as 0951:1666:60A44C41*"},

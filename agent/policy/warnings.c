@@ -7,6 +7,7 @@
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "agent/policy/hardware_table.h"
+#include "agent/policy/opening.h"
 #include "agent/policy/schema.h"
 
 #include <stdarg.h>
@@ -132,8 +133,13 @@ static void check_apart(struct warnings *warnings, enum policy_key a, enum polic
 	const struct policy *policy = warnings->policy;
 
 	for (size_t i = 0; i < policy_count(policy, a); i++) {
-		const char *item = policy_item(policy, a, i);
+		const char *words;
+		char item[200];
 
+		/* A stick, without what it is bound to. */
+		(void)text_copy(item, sizeof(item), policy_item(policy, a, i));
+		if (a == POLICY_REMOVABLE_STORAGE_APPROVED_STICKS)
+			item[opening_split(item, &words)] = '\0';
 		if (policy_lists(policy, b, item))
 			warn(warnings, a, "'%s' of '%s' is also meant by [%s] %s", item,
 			     policy_schema(a)->key, policy_schema(b)->section,
@@ -276,6 +282,36 @@ static void check_scan(struct warnings *warnings)
 		     "'read_only' is no, but with 'scan' on-open media can be read only");
 }
 
+/* What a stick is bound to beside what every medium is. */
+static void check_sticks(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key sticks = POLICY_REMOVABLE_STORAGE_APPROVED_STICKS;
+	enum policy_key scan = POLICY_REMOVABLE_STORAGE_SCAN;
+	bool read_only = policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY);
+
+	for (size_t i = 0; i < policy_count(policy, sticks); i++) {
+		const char *item = policy_item(policy, sticks, i), *words;
+		struct opening opening;
+
+		(void)opening_split(item, &words);
+		if (opening_parse(words, &opening) < 0)
+			continue; /* the shape of an item lets none such in */
+		if (opening.scanned && !choice_is(policy, scan, "no"))
+			warn(warnings, sticks,
+			     "'%s' says nothing new: 'scan' has every medium scanned", item);
+		else if (opening.scanned && !runs(policy, CONTROL_ANTI_VIRUS))
+			warn(warnings, sticks,
+			     "'%s' is to be scanned, but [anti-virus] is off, so nobody sees "
+			     "whether the scanner is up to date",
+			     item);
+		if (opening.read_only && read_only)
+			warn(warnings, sticks,
+			     "'%s' says nothing new: with 'read_only' any medium may only be read",
+			     item);
+	}
+}
+
 static unsigned hubs_of(const char *port)
 {
 	unsigned hubs = 0;
@@ -320,6 +356,7 @@ static void check_storage(struct warnings *warnings)
 	check_approvals(warnings);
 	check_encryption(warnings);
 	check_scan(warnings);
+	check_sticks(warnings);
 	check_ports(warnings);
 }
 

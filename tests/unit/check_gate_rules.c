@@ -180,7 +180,10 @@ static void an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it(voi
 		 GATE_OPEN_ENCRYPTED, 10},
 		{"storage = read-only\n", "ann", GATE_RULE_PERSON, "ann", GATE_OPEN_READ_ONLY, 10},
 		{"storage = read-only\n", "", GATE_RULE_STICK, "*:*", GATE_OPEN_READ_ONLY, 10},
+		{"storage = any\n", "ann scanned", GATE_RULE_PERSON, "ann", GATE_OPEN_ANY, 10},
 		{"storage = any\n", "0951:1666 everything", GATE_RULE_STICK, NULL, 0, 0},
+		{"storage = any\n", "0951:1666 any read-only", GATE_RULE_STICK, NULL, 0, 0},
+		{"storage = any\n", "0951:1666 scanned ", GATE_RULE_STICK, NULL, 0, 0},
 		{"storage = any\n", " any", GATE_RULE_STICK, NULL, 0, 0},
 		{"storage = any\nallowed = no\n", "0951:1666", GATE_RULE_STICK, NULL, 0, 0},
 		{"storage = any\ncontrols = hardware\n", "0951:1666", GATE_RULE_STICK, NULL, 0, 0},
@@ -211,6 +214,63 @@ static void an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it(voi
 		gate_rules_free(r);
 		end();
 	}
+}
+
+/* A policy that opens only what is encrypted does not turn "to read" into "to write". */
+static void what_an_approval_asks_beside_is_kept_whatever_the_policy_lets_it_open(void **state)
+{
+	static const struct {
+		const char *most, *what;
+		enum gate_open open;
+		bool read_only, scanned;
+	} rows[] = {
+		{"any", "0951:1666", GATE_OPEN_ANY, false, false},
+		{"any", "0951:1666 scanned", GATE_OPEN_ANY, false, true},
+		{"any", "0951:1666 read-only scanned", GATE_OPEN_READ_ONLY, true, true},
+		{"any", "0951:1666 scanned read-only encrypted", GATE_OPEN_ENCRYPTED, true, true},
+		{"read-only", "0951:1666 any scanned", GATE_OPEN_READ_ONLY, true, true},
+		{"encrypted", "0951:1666 read-only scanned", GATE_OPEN_ENCRYPTED, true, true},
+		{"encrypted", "0951:1666 any", GATE_OPEN_ENCRYPTED, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct gate_rule *rule;
+		struct gate_rules *r;
+		char policy[100];
+
+		snprintf(policy, sizeof(policy), "[exceptions]\nstorage = %s\n", rows[i].most);
+		begin(policy);
+		except("removable-storage", rows[i].what, FAKE_NOW + DAY);
+		r = compiled();
+		rule = rule_for(r, GATE_RULE_STICK, "0951:1666");
+		assert_non_null(rule);
+		if (rule->open != rows[i].open || rule->read_only != rows[i].read_only ||
+		    rule->scanned != rows[i].scanned)
+			fail_msg("row %zu: open %d read-only %d scanned %d", i, (int)rule->open,
+				 rule->read_only, rule->scanned);
+		gate_rules_free(r);
+		end();
+	}
+}
+
+static void the_policy_s_own_sticks_say_what_they_are_bound_to(void **state)
+{
+	const struct gate_rule *rule;
+	struct gate_rules *r;
+
+	(void)state;
+	begin("[removable-storage]\nallow = approved\nencrypted =\n"
+	      "approved_sticks = 0951:1666 read-only scanned, 0951:1667 encrypted, 0951:1668\n");
+	r = compiled();
+	rule = rule_for(r, GATE_RULE_STICK, "0951:1666");
+	assert_true(rule->open == GATE_OPEN_READ_ONLY && rule->scanned && rule->line == 4);
+	rule = rule_for(r, GATE_RULE_STICK, "0951:1667");
+	assert_true(rule->open == GATE_OPEN_ENCRYPTED && !rule->scanned);
+	rule = rule_for(r, GATE_RULE_STICK, "0951:1668");
+	assert_true(rule->open == GATE_OPEN_ANY && !rule->scanned && !rule->read_only);
+	gate_rules_free(r);
+	end();
 }
 
 static void an_exception_to_hardware_lets_a_model_pass_or_only_looks(void **state)
@@ -453,6 +513,9 @@ int main(void)
 		cmocka_unit_test(an_approved_stick_need_not_be_encrypted_where_nothing_must),
 		cmocka_unit_test(a_new_school_looks_on_before_anything_is_enforced),
 		cmocka_unit_test(an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it),
+		cmocka_unit_test(
+			what_an_approval_asks_beside_is_kept_whatever_the_policy_lets_it_open),
+		cmocka_unit_test(the_policy_s_own_sticks_say_what_they_are_bound_to),
 		cmocka_unit_test(an_exception_to_hardware_lets_a_model_pass_or_only_looks),
 		cmocka_unit_test(a_school_s_own_table_stands_in_and_a_damaged_one_does_not),
 		cmocka_unit_test(writes_only_what_is_new_and_nothing_before_the_enrolment),

@@ -381,6 +381,25 @@ static void conditions_are_judged_at_the_medium(void **state)
 		 GATE_SCAN_NONE, true, GATE_READ_ONLY},
 		{APPROVED "stick 0951:1666 1795400000 encrypted EX-1 0\n", 7, GATE_SCAN_NONE, false,
 		 GATE_JUDGE},
+		/* An approval may ask for more than the rules do, never for less of a scan. */
+		{APPROVED ENCRYPTED "stick 0951:1666 1795400000 read-only,scanned EX-1 0\n", 0,
+		 GATE_SCAN_FULL, true, GATE_JUDGE},
+		{APPROVED ENCRYPTED
+		 "stick 0951:1666 1795400000 encrypted,read-only,scanned EX-1 0\n",
+		 7, GATE_SCAN_FULL, true, GATE_JUDGE},
+		{APPROVED "stick 0951:1666 1795400000 any,scanned EX-1 0\n", 0, GATE_SCAN_FULL,
+		 false, GATE_JUDGE},
+		{APPROVED "set scan on-open 3\nstick 0951:1666 1795400000 any,scanned EX-1 0\n", 0,
+		 GATE_SCAN_ON_OPEN, false, GATE_JUDGE},
+		{APPROVED "stick 0951:1666 0 any,scanned - 3\n", 0, GATE_SCAN_FULL, false,
+		 GATE_JUDGE},
+		/* Of two as wide, the one that asks for less. */
+		{APPROVED "stick 0951:1666 1795400000 any,scanned EX-1 0\n"
+			  "stick 0951:1666 1795330000 any EX-2 0\n",
+		 0, GATE_SCAN_NONE, false, GATE_OPEN},
+		{APPROVED "stick 0951:1666 1795400000 encrypted,read-only EX-1 0\n"
+			  "stick 0951:1666 1795330000 encrypted,scanned EX-2 0\n",
+		 7, GATE_SCAN_FULL, false, GATE_JUDGE},
 	};
 
 	(void)state;

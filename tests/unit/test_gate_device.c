@@ -137,6 +137,8 @@ static void cleans_what_a_device_says_of_itself(void **state)
 		{"", "", "0951:1666:", false, true},
 		{"00000000", "00000000", "0951:1666:00000000", false, true},
 		{"A B", "A B", "0951:1666:A_B", false, false},
+		{"60A*", "60A*", "0951:1666:60A_", true, true}, /* no pattern for others */
+		{"60A?4", "60A?4", "0951:1666:60A_4", true, true},
 		{"\x1b[2J", "\xef\xbf\xbd[2J", "0951:1666:___[2J", true, true},
 		{"\xff", "\xef\xbf\xbd", "0951:1666:___", true, true},
 		{"\xc3\xa9", "\xc3\xa9", "0951:1666:__", true, true},

@@ -122,6 +122,57 @@ static void a_built_set_of_rules_prints_without_a_parser(void **state)
 	gate_rules_free(again);
 }
 
+static void an_approval_says_all_that_it_opens(void **state)
+{
+	static const struct {
+		const char *opens; /* NULL: refused */
+		const char *printed;
+		enum gate_open open;
+		bool read_only, scanned;
+	} rows[] = {
+		{"any", "any", GATE_OPEN_ANY, false, false},
+		{"any,scanned", "any,scanned", GATE_OPEN_ANY, false, true},
+		{"scanned,read-only", "read-only,scanned", GATE_OPEN_READ_ONLY, true, true},
+		{"read-only,encrypted", "encrypted,read-only", GATE_OPEN_ENCRYPTED, true, false},
+		{"encrypted,read-only,scanned", "encrypted,read-only,scanned", GATE_OPEN_ENCRYPTED,
+		 true, true},
+		{"scanned", NULL, 0, 0, 0},
+		{"none", NULL, 0, 0, 0},
+		{"any,read-only", NULL, 0, 0, 0},
+		{"encrypted,any", NULL, 0, 0, 0},
+		{"full", NULL, 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *head = "caretaker-gate 1\npolicy p 1\nmode storage enforce 0\n"
+				   "mode hardware audit 0\n";
+		char text[300], line[100];
+		struct gate_rules *rules = NULL;
+		struct buf printed;
+
+		snprintf(line, sizeof(line), "stick 0951:1666 5 %s EX-1 0\n", rows[i].opens);
+		snprintf(text, sizeof(text), "%s%send\n", head, line);
+		if (!rows[i].printed) {
+			struct err why;
+
+			assert_int_equal(gate_rules_parse(text, strlen(text), &rules, &why), -1);
+			assert_null(rules);
+			continue;
+		}
+		rules = parse(text);
+		assert_int_equal(rules->rules[0].open, rows[i].open);
+		assert_int_equal(rules->rules[0].read_only, rows[i].read_only);
+		assert_int_equal(rules->rules[0].scanned, rows[i].scanned);
+		buf_init(&printed, 0);
+		gate_rules_print(rules, &printed);
+		snprintf(line, sizeof(line), "stick 0951:1666 5 %s EX-1 0\n", rows[i].printed);
+		assert_non_null(strstr(buf_text(&printed), line));
+		buf_clear(&printed);
+		gate_rules_free(rules);
+	}
+}
+
 static void what_is_not_set_is_what_refuses(void **state)
 {
 	struct gate_rules *rules = parse(HEAD "end\n");
@@ -236,6 +287,7 @@ int main(void)
 		cmocka_unit_test(reads_every_line),
 		cmocka_unit_test(what_is_printed_reads_back_alike),
 		cmocka_unit_test(a_built_set_of_rules_prints_without_a_parser),
+		cmocka_unit_test(an_approval_says_all_that_it_opens),
 		cmocka_unit_test(what_is_not_set_is_what_refuses),
 		cmocka_unit_test(refuses_bad_lines_and_names_them),
 		cmocka_unit_test(every_cut_is_seen),

@@ -437,6 +437,14 @@ static const struct {
 	{"<usb>", "0951", false},
 	{"<usb>", "0951:1666:", false},
 	{"<usb>", "zzzz:1666", false},
+	{"<stick>", "0951:1666:60A44C41*", true},
+	{"<stick>", "0951:1666 read-only scanned", true},
+	{"<stick>", "0951:1666 scanned encrypted", true},
+	{"<stick>", "0951:1666 any", false},
+	{"<stick>", "0951:1666 read-only read-only", false},
+	{"<stick>", "0951:1666 readonly", false},
+	{"<stick>", "0951 read-only", false},
+	{"<stick>", "read-only", false},
 	{"<port-path>", "1-3", true},
 	{"<port-path>", "1-4.*", true},
 	{"<port-path>", "usb1-3", false},
@@ -510,6 +518,23 @@ static const struct {
 	 "p:4: warning: 'approved_sticks' has no effect: 'approved_by' does not name stick\n"},
 	{"[removable-storage]\nallow = approved\napproved_by = stick\napproved_people = head\n",
 	 "p:4: warning: 'approved_people' has no effect: 'approved_by' does not name person\n"},
+	{"[removable-storage]\nallow = approved\napproved_sticks = 0951:1666 scanned\n",
+	 "p:3: warning: '0951:1666 scanned' says nothing new: 'scan' has every medium scanned\n"},
+	{"[removable-storage]\nallow = approved\nscan = no\nread_only = yes\n"
+	 "approved_sticks = 0951:1666 read-only\n",
+	 "p:5: warning: '0951:1666 read-only' says nothing new: with 'read_only' any medium may "
+	 "only be read\n"},
+	{"[anti-virus]\nmode = off\n[removable-storage]\nallow = approved\nscan = no\n"
+	 "approved_sticks = 0951:1666 scanned\n",
+	 "p:6: warning: '0951:1666 scanned' is to be scanned, but [anti-virus] is off, so nobody "
+	 "sees whether the scanner is up to date\n"},
+	{"[removable-storage]\nallow = approved\nscan = no\n"
+	 "approved_sticks = 0951:1666:60A4* read-only scanned\n",
+	 NULL},
+	{"[removable-storage]\nallow = approved\napproved_sticks = 0951:1666 read-only\n"
+	 "[hardware]\nrefused_devices = 0951:1666\n",
+	 "p:3: warning: '0951:1666' of 'approved_sticks' is also meant by [hardware] "
+	 "refused_devices\n"},
 	{"[removable-storage]\nask = yes\n[exceptions]\ncontrols = hardware\n",
 	 "p:2: warning: people may ask for what nobody can grant: [exceptions] allows none for "
 	 "removable-storage\n"},
