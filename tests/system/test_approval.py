@@ -3,6 +3,8 @@ the school answers, and the gate is given.  What is plugged in is told by a file
 SPDX-License-Identifier: Apache-2.0"""
 import json
 import subprocess
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -177,3 +179,41 @@ def test_a_policy_that_would_shut_the_only_network_is_refused_and_the_school_is_
                       'refused_classes = modem, phone, game\n[removable-storage]\nmode = audit\nallow = none\n')
     pc.beat()
     assert pc.status()['policy']['name'] == 'Strict' and not pc.status()['policy']['rejected']
+
+
+def ask_for(pc):
+    assert ask(pc, 'K7Q2MX').returncode == 0
+    pc.check('poll')
+
+
+def test_the_office_opens_a_stick_scanned_and_read_only_until_the_end_of_the_day(collector, pc):
+    ask_for(pc)
+    collector.config.write_text(collector.config.read_text().replace(
+        '[collector]\n', '[collector]\ntime_zone = Pacific/Auckland\n'))
+    said = collector.cmd('requests', 'approve', 'K7Q2MX', '--scanned', '--read-only', '--until-end-of-day')
+    there = ZoneInfo('Pacific/Auckland')
+    end = datetime.now(there).replace(hour=23, minute=59, second=59, microsecond=0)
+    assert f'until {end:%H:%M on %A}' in said and 'read-only scanned, exception' in said
+    pc.check('poll')
+    stick, = [line for line in rules(pc) if line.startswith('stick ')]
+    assert stick.split(' ')[:4] == ['stick', STICK, str(int(end.timestamp())), 'read-only,scanned']
+
+
+def test_a_grant_says_what_it_opens_in_words_that_go_together(collector, pc):
+    ask_for(pc)
+    approve = ('requests', 'approve', 'K7Q2MX')
+    for args, why in (
+            (('--open', 'any', '--read-only'), '--open any and --read-only do not go together'),
+            (('--days', '1', '--until-end-of-day'), 'not two of them')):
+        assert why in collector.cmd(*approve, *args, code=1)
+    collector.config.write_text(collector.config.read_text().replace(
+        '[collector]\n', '[collector]\ntime_zone = Europe/Londn\n'))
+    assert "no zone 'Europe/Londn'" in collector.cmd(*approve, '--until-end-of-day', code=1)
+    collector.config.write_text(collector.config.read_text().replace('Londn', 'London'))
+    add = ('exceptions', 'add', 'removable-storage', '--school', 'Oakfield', '--reason', 'r', '--asked', 'a',
+           '--approved', 'b', '--days', '1', '--what')
+    assert 'and after it what it opens' in collector.cmd(*add, f'{STICK} readonly', code=1)
+    collector.cmd(*approve, '--open', 'encrypted', '--read-only', '--scanned')
+    pc.check('poll')
+    stick, = [line for line in rules(pc) if line.startswith('stick ')]
+    assert stick.split(' ')[3] == 'encrypted,read-only,scanned'

@@ -6,6 +6,7 @@
 #include "agent/base/jsonw.h"
 #include "agent/base/text.h"
 #include "platform/os.h"
+#include "tools/collector/day.h"
 #include "tools/collector/store_desk.h"
 
 #include <stdarg.h>
@@ -144,7 +145,6 @@ int admin_number(const struct options *options, const char *name, int64_t min, i
 int admin_end(struct admin *admin, const struct options *options, int64_t *out)
 {
 	const char *until = options_get(options, "until");
-	char text[64];
 	int64_t days = 0, end = 0;
 
 	if (admin_number(options, "days", 1, 3650, &days))
@@ -154,10 +154,15 @@ int admin_end(struct admin *admin, const struct options *options, int64_t *out)
 		return -1;
 	}
 	if (until) {
+		if (day_zone(admin->config.time_zone, &admin->err)) {
+			admin_fail(admin);
+			return -1;
+		}
 		/* A day alone ends with that day. */
-		snprintf(text, sizeof(text), strlen(until) == 10 ? "%.40sT23:59:59Z" : "%.40s",
-			 until);
-		if (text_time_parse(text, &end) || end <= admin->now) {
+		if ((strlen(until) == DAY_TEXT - 1
+			     ? day_end(admin->config.time_zone, until, &end, &admin->err)
+			     : text_time_parse(until, &end)) ||
+		    end <= admin->now) {
 			admin_complain("--until '%.40s': expected a day to come, such as "
 				       "2027-03-31",
 				       until);
@@ -165,6 +170,19 @@ int admin_end(struct admin *admin, const struct options *options, int64_t *out)
 		}
 	}
 	*out = until ? end : days ? admin->now + days * 24 * 60 * 60 : 0;
+	return 0;
+}
+
+int admin_end_of_day(struct admin *admin, int64_t *out)
+{
+	const char *zone = admin->config.time_zone;
+	char today[DAY_TEXT];
+
+	if (day_of(zone, admin->now, today, &admin->err) ||
+	    day_end(zone, today, out, &admin->err)) {
+		admin_fail(admin);
+		return -1;
+	}
 	return 0;
 }
 

@@ -56,6 +56,8 @@ int admin_number(const struct options *options, const char *name, int64_t min, i
 		 int64_t *out);
 /* --days N or --until DATE to a moment; 0 when neither was given. */
 int admin_end(struct admin *admin, const struct options *options, int64_t *out);
+/* The last second of today, in the schools' time zone (day.h). */
+int admin_end_of_day(struct admin *admin, int64_t *out);
 
 /* --- names to rows: each complains with the nearest known name --- */
 /* 'name' NULL: the only school there is. */

@@ -3,6 +3,7 @@
 #include "tools/collector/commands.h"
 
 #include "agent/base/text.h"
+#include "agent/policy/opening.h"
 #include "platform/os.h"
 #include "tools/collector/admin.h"
 #include "tools/collector/exceptions_sign.h"
@@ -72,6 +73,21 @@ static int sign_lists(struct admin *admin, const struct store_device_filter *fil
 	return EXIT_DONE;
 }
 
+/* A device opens nothing for what it does not understand: said here, where somebody can mend it. */
+static int check_what(enum control_id control, const char *what)
+{
+	struct opening opening;
+	const char *words;
+
+	(void)opening_split(what, &words);
+	if (control != CONTROL_REMOVABLE_STORAGE || opening_parse(words, &opening) == 0)
+		return 0;
+	return admin_complain("--what '%.120s': expected a stick (vendor:product:serial) or an "
+			      "account, and after it what it opens: encrypted, read-only or any, "
+			      "and scanned",
+			      what);
+}
+
 int cmd_exceptions_add(const struct options *options)
 {
 	struct store_device_filter filter;
@@ -95,7 +111,7 @@ int cmd_exceptions_add(const struct options *options)
 	    take_text(options, "asked", "who asked for it", true, row.asked, sizeof(row.asked)) ||
 	    take_text(options, "approved", "who approved it", true, row.approved,
 		      sizeof(row.approved)) ||
-	    admin_end(&admin, options, &row.until))
+	    check_what(control, row.what) || admin_end(&admin, options, &row.until))
 		goto out;
 	if (!row.until) {
 		admin_complain("an exception needs an end: --days N or --until DAY");

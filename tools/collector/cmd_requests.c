@@ -3,8 +3,10 @@
 #include "tools/collector/commands.h"
 
 #include "agent/base/text.h"
+#include "agent/policy/opening.h"
 #include "platform/os.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/day.h"
 #include "tools/collector/exceptions_sign.h"
 #include "tools/collector/listing.h"
 #include "tools/collector/requests.h"
@@ -115,22 +117,52 @@ static int take_text(const struct options *options, const char *name, const char
 	return 0;
 }
 
+/* What of the stick is opened, in the words of opening.h; "": as much as the policy lets. */
+static int take_opening(const struct options *options, char out[OPENING_TEXT])
+{
+	const char *open = options_get(options, "open");
+	struct opening opening;
+	char words[80];
+
+	/* "read-only" twice is a slip of --open and --read-only, and means one thing. */
+	snprintf(words, sizeof(words), "%.40s%s%s", open ? open : "",
+		 options_has(options, "read-only") && (!open || strcmp(open, "read-only") != 0)
+			 ? open ? " read-only" : "read-only"
+			 : "",
+		 options_has(options, "scanned") ? " scanned" : "");
+	if (open && opening_parse(open, &opening) < 0)
+		return admin_complain("--open is encrypted, read-only or any");
+	if (opening_parse(words + (*words == ' '), &opening) < 0)
+		return admin_complain("--open %.40s and --read-only do not go together", open);
+	opening_print(&opening, out);
+	return 0;
+}
+
 /* "vendor:product:serial", and what of it is opened when that was said. */
 static int take_what(const struct options *options, const struct request *request, char out[160])
 {
-	static const char *const opens[] = {"encrypted", "read-only", "any"};
-	const char *open = options_get(options, "open");
-	bool known = !open;
+	char words[OPENING_TEXT];
 
 	if (!request->what[0])
 		return admin_complain("the device did not say which one it is: approve it by "
 				      "\"caretaker-collector exceptions add\"");
-	for (size_t i = 0; open && i < sizeof(opens) / sizeof(*opens); i++)
-		known |= strcmp(open, opens[i]) == 0;
-	if (!known)
-		return admin_complain("--open is encrypted, read-only or any");
-	snprintf(out, 160, "%s%s%s", request->what, open ? " " : "", open ? open : "");
+	if (take_opening(options, words))
+		return -1;
+	if (snprintf(out, 160, "%s%s%s", request->what, *words ? " " : "", words) >= 160)
+		return admin_complain(
+			"the serial number of this stick is too long for that: approve "
+			"it without --open, --read-only and --scanned");
 	return 0;
+}
+
+static int take_end(struct admin *admin, const struct options *options, int64_t *out)
+{
+	if (!options_has(options, "until-end-of-day"))
+		return admin_end(admin, options, out);
+	if (options_has(options, "days") || options_has(options, "until"))
+		return admin_complain(
+			"give --days, --until or --until-end-of-day, not two of them");
+	return admin_end_of_day(admin, out);
 }
 
 /* For the device that asked, or its group. */
@@ -167,7 +199,7 @@ static int fill(struct admin *admin, const struct options *options, const struct
 	    take_text(options, "reason", reason, row->reason, sizeof(row->reason)) ||
 	    take_text(options, "asked", user, row->asked, sizeof(row->asked)) ||
 	    take_text(options, "approved", admin->who, row->approved, sizeof(row->approved)) ||
-	    admin_end(admin, options, &row->until) ||
+	    take_end(admin, options, &row->until) ||
 	    take_place(admin, options, request, row, filter))
 		return -1;
 	if (!row->until)
@@ -182,7 +214,8 @@ static int approve(struct admin *admin, const struct options *options,
 {
 	struct store_exception row = {.device = 0};
 	struct store_device_filter filter;
-	char until[TEXT_TIME_SIZE];
+	const char *opened;
+	char until[DAY_SPOKEN];
 	int64_t count;
 
 	if (fill(admin, options, request, &row, &filter))
@@ -191,11 +224,14 @@ static int approve(struct admin *admin, const struct options *options,
 	    exceptions_sign(admin->store, admin->identity, &filter, admin->now, &count,
 			    &admin->err) ||
 	    request_answer(admin->store, request, row.id, row.reason, admin->now, admin->who,
-			   &admin->err))
+			   &admin->err) ||
+	    day_zone(admin->config.time_zone, &admin->err))
 		return admin_fail(admin);
-	text_time(until, row.until);
-	admin_say("approved %s on %s until %.16s UTC, exception %s", request->reference,
-		  request->device_name, until, row.id);
+	opened = strchr(row.what, ' ');
+	day_spoken(row.until, until);
+	admin_say("approved %s on %s until %s%s%s, exception %s", request->reference,
+		  request->device_name, until, opened ? ", " : "", opened ? opened + 1 : "",
+		  row.id);
 	return EXIT_DONE;
 }
 

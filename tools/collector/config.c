@@ -35,6 +35,7 @@ static const struct config_key {
 	}
 	TEXT("collector", "data", data),
 	TEXT("collector", "public_host", public_host),
+	TEXT("collector", "time_zone", time_zone),
 	NUMBER("collector", "workers", workers, 0, 64),
 	NUMBER("collector", "min_free_mb", min_free_mb, 0, 1000000),
 	LISTEN("devices", "listen", devices),

@@ -21,6 +21,7 @@ struct config_listen {
 struct config {
 	char data[512];
 	char public_host[260]; /* "collector.school.example:8443": what codes carry */
+	char time_zone[64];    /* "Europe/London"; "": this machine's */
 	struct config_listen devices, people;
 	char certificate[512]; /* "": server.pem of the data directory */
 	char certificate_key[512];

@@ -186,11 +186,15 @@ static const struct option_def request_approve_options[] = {
 	{"device", 0, "DEVICE", "the device that asked, where several did"},
 	{"group", 'g', "NAME", "for every device of this group, not only the one that asked"},
 	{"open", 0, "WHAT", "encrypted, read-only or any (as far as the policy lets it)"},
+	{"read-only", 0, NULL, "to read, never to write; with --open encrypted, encrypted media"},
+	{"scanned", 0, NULL,
+	 "after the anti-virus has found nothing on it, whatever the policy says"},
 	{"reason", 0, "TEXT", "why (the person's own)"},
 	{"asked", 0, "NAME", "who asked (the person, as the device names them)"},
 	{"approved", 0, "NAME", "who approved (you)"},
 	{"days", 0, "N", "it ends in N days (1)"},
 	{"until", 0, "DAY", "it ends with this day"},
+	{"until-end-of-day", 0, NULL, "it ends with today, at 23:59:59 of the schools' time zone"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_def request_refuse_options[] = {
