@@ -57,45 +57,26 @@ static bool cipher_from_kernel(const char *name, char *out, size_t size)
 	return found;
 }
 
-/* LUKS on disk: the magic, a version in two bytes, and for version 1 the cipher's name and mode in
- * 32 bytes each; version 2 keeps JSON after a binary header of 4 KiB. */
-static bool cipher_from_header(const char *lower, char *out, size_t size)
+static enum luks_says from_header(const char *lower)
 {
-	static const char key[] = "\"encryption\":\"";
-	char path[FACT_PATH_MAX], header[20 * 1024 + 1];
-	const char *found, *end;
-	ssize_t n;
+	enum luks_says says = LUKS_UNREADABLE;
+	char path[FACT_PATH_MAX];
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "/dev/%s", lower);
 	fd = fact_open(path, O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		return false;
-	n = pread(fd, header, sizeof(header) - 1, 0);
-	(void)close(fd);
-	if (n < 592 || memcmp(header, "LUKS\xba\xbe", 6) != 0)
-		return false;
-	header[n] = '\0';
-	if (header[7] == 1) {
-		(void)snprintf(out, size, "%.32s-%.32s", header + 8, header + 40);
-		return true;
+	if (fd >= 0) {
+		says = luks_judge_fd(fd);
+		(void)close(fd); /* was only read */
 	}
-	if (n < 4097)
-		return false;
-	/* Key slots name a cipher too ("area"); the data's own is the segment's. */
-	found = strstr(header + 4096, "\"segments\"");
-	found = found ? strstr(found, key) : NULL;
-	end = found ? strchr(found + sizeof(key) - 1, '"') : NULL;
-	if (!end)
-		return false;
-	(void)snprintf(out, size, "%.*s", (int)(end - found - (long)sizeof(key) + 1),
-		       found + sizeof(key) - 1);
-	return true;
+	return says;
 }
 
-bool crypt_cipher(const char *name, const char *lower, char *out, size_t size)
+enum luks_says crypt_says(const char *name, const char *lower)
 {
-	*out = '\0';
-	return cipher_from_kernel(name, out, size) ||
-	       (*lower && cipher_from_header(lower, out, size));
+	char cipher[64];
+
+	if (cipher_from_kernel(name, cipher, sizeof(cipher)))
+		return luks_cipher_is_null(cipher, strlen(cipher)) ? LUKS_NULL : LUKS_ENCRYPTED;
+	return *lower ? from_header(lower) : LUKS_UNREADABLE;
 }

@@ -157,18 +157,20 @@ static void judge_crypt(const char *name, const char *uuid, const char *lower,
 		{"CRYPT-PLAIN-", "dm-crypt"},   {"CRYPT-BITLK-", "bitlocker"},
 		{"CRYPT-TCRYPT-", "veracrypt"}, {"CRYPT-FVAULT2-", "filevault"},
 	};
-	char type[32], version[16], cipher[64];
+	char type[32], version[16];
+	enum luks_says says;
 	const char *how = "dm-crypt";
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strncmp(uuid, kinds[i].prefix, strlen(kinds[i].prefix)))
 			how = kinds[i].how;
-	if (!crypt_cipher(name, lower, cipher, sizeof(cipher))) {
+	says = crypt_says(name, lower);
+	if (says == LUKS_UNREADABLE) {
 		say(out, PLAT_ENCRYPTION_UNKNOWN, how, "its cipher could not be read");
 		return;
 	}
-	if (strstr(cipher, "cipher_null") || !strncmp(cipher, "null", 4)) {
+	if (says == LUKS_NULL) {
 		say(out, PLAT_NULL_CIPHER, how, "cipher_null encrypts nothing");
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "platform/disks.h"
+#include "platform/linux/luks.h"
 
 #define DEVICE_NAME_MAX 64 /* "dm-0", as below /sys/class/block */
 
@@ -19,9 +20,9 @@ void device_judge(const char *name, struct plat_volume *out);
 /* The file behind a loop device; false when it is none. */
 bool device_loop_file(const char *name, char *out, size_t size);
 
-/* disks_crypt.c: the cipher of a dm-crypt device ("aes-xts-plain64"), asked of the kernel, else
- * read from the LUKS header on 'lower'.  False when neither could be read. */
-bool crypt_cipher(const char *name, const char *lower, char *out, size_t size);
+/* disks_crypt.c: what the cipher of a dm-crypt device does, asked of the kernel, else read from the
+ * LUKS header on 'lower'. */
+enum luks_says crypt_says(const char *name, const char *lower);
 
 /* disks_blkid.c: what a device's first bytes say it holds ("crypto_LUKS", "swap"); version "" where
  * the format has none. */

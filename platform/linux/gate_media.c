@@ -15,6 +15,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "platform/linux/luks.h"
 #include "platform/os.h"
 
 #define BLOCK "class/block"
@@ -50,23 +51,14 @@ static int open_medium(const struct plat_gate *gate, const char *name)
 	return fd;
 }
 
+/* What cannot be read is not believed. */
 static bool luks_is_null(const struct plat_gate *gate, const char *name)
 {
-	unsigned char *header = malloc(GATE_LUKS_HEADER);
 	int fd = open_medium(gate, name);
-	size_t len = 0;
-	ssize_t n = 0;
-	bool null = true;
+	bool null = fd < 0 || luks_judge_fd(fd) != LUKS_ENCRYPTED;
 
-	if (header && fd >= 0) {
-		while (len < GATE_LUKS_HEADER &&
-		       (n = pread(fd, header + len, GATE_LUKS_HEADER - len, (off_t)len)) > 0)
-			len += (size_t)n;
-		null = n < 0 || gate_luks_is_null(header, len);
-	}
 	if (fd >= 0)
 		close(fd);
-	free(header);
 	return null;
 }
 

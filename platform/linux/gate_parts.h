@@ -55,11 +55,6 @@ struct gate_mounted {
 };
 void gate_mounted(const struct plat_gate *gate, struct gate_mounted *out);
 
-/* gate_luks.c: true when 'header' (a LUKS device's first bytes) names a cipher that is none, or
- * names none that can be read. */
-#define GATE_LUKS_HEADER (64 * 1024)
-bool gate_luks_is_null(const unsigned char *header, size_t len);
-
 /* gate_udev.c: what udev's database has on a disk; false: udev has not looked at it yet. */
 bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size);
 /* Whether udev's rule has closed it (pkg/udev/72-caretaker-media.rules). */

@@ -1,6 +1,7 @@
 /* Facts about disks, accounts, passwords, screen locks, network and hardware, read from trees as a
  * machine would have them.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/luks_header.h"
 #include "tests/unit/tree.h"
 
 #include "agent/base/buf.h"
@@ -38,25 +39,17 @@ static const struct plat_volume *volume_at(const struct plat_disks *disks, const
 	return NULL;
 }
 
-/* A LUKS header as cryptsetup writes it, as far as it is read: magic, version, cipher. */
-static void put_luks(const char *device, int version, const char *cipher, const char *mode)
+static void put_luks(const char *device, int version, const char *cipher)
 {
-	static char header[20 * 1024];
+	static unsigned char header[LUKS2_SIZE];
+	char json[512];
 
-	memset(header, 0, sizeof(header));
-	memcpy(header, "LUKS\xba\xbe", 6);
-	header[7] = (char)version;
-	if (version == 1) {
-		(void)strcpy(header + 8, cipher);
-		(void)strcpy(header + 40, mode);
-	} else {
-		(void)snprintf(
-			header + 4096, 4096,
-			"{\"keyslots\":{\"0\":{\"area\":{\"encryption\":\"aes-xts-plain64\"}}},"
-			"\"segments\":{\"0\":{\"type\":\"crypt\",\"encryption\":\"%s-%s\"}}}",
-			cipher, mode);
-	}
-	put_bytes(device, header, sizeof(header));
+	(void)snprintf(json, sizeof(json), LUKS2_SEGMENT("%s"), cipher);
+	if (version == 1)
+		luks1_put(header, cipher);
+	else
+		luks2_put(header, 0, sizeof(header), json, strlen(json));
+	put_bytes(device, (const char *)header, sizeof(header));
 }
 
 /* LVM on LUKS on a partition, as Debian's installer makes it. */
@@ -95,7 +88,7 @@ static void follows_lvm_to_luks_below_it(void **state)
 
 	(void)state;
 	put_lvm_on_luks("CRYPT-LUKS2-0123-sda2_crypt");
-	put_luks("/dev/sda2", 2, "aes", "xts-plain64");
+	put_luks("/dev/sda2", 2, "aes-xts-plain64");
 	assert_works(plat_disks(&disks, &err));
 	assert_int_equal(disks.count, 3); /* no proc, tmpfs, nfs4, and no swap in memory */
 	volume = volume_at(&disks, "/");
@@ -113,18 +106,18 @@ static void finds_the_cipher_that_does_nothing(void **state)
 {
 	static const struct {
 		int version;
-		const char *cipher, *mode;
+		const char *cipher;
 		enum plat_encryption want;
-	} cases[] = {{1, "cipher_null", "ecb", PLAT_NULL_CIPHER},
-		     {2, "cipher_null", "ecb", PLAT_NULL_CIPHER},
-		     {1, "aes", "xts-plain64", PLAT_ENCRYPTED}};
+	} cases[] = {{1, "cipher_null", PLAT_NULL_CIPHER},
+		     {2, "cipher_null-ecb", PLAT_NULL_CIPHER},
+		     {1, "aes", PLAT_ENCRYPTED}};
 	struct plat_disks disks;
 	size_t i;
 
 	(void)state;
 	put_lvm_on_luks("CRYPT-LUKS1-0123-sda2_crypt");
 	for (i = 0; i < COUNT(cases); i++) {
-		put_luks("/dev/sda2", cases[i].version, cases[i].cipher, cases[i].mode);
+		put_luks("/dev/sda2", cases[i].version, cases[i].cipher);
 		assert_works(plat_disks(&disks, &err));
 		assert_int_equal(volume_at(&disks, "/")->encryption, cases[i].want);
 		plat_disks_clear(&disks);
