@@ -62,5 +62,10 @@ void crypto_signer_free(struct crypto_signer *signer);
 const struct crypto_key *crypto_signer_key(const struct crypto_signer *signer);
 int crypto_signer_sign(const struct crypto_signer *signer, const void *data, size_t len,
 		       uint8_t out[CRYPTO_SIGNATURE_SIZE], struct err *err);
+/* A secret that two keys share and nobody else can have: ECDH (the shared point's x), then
+ * HKDF-SHA256 (RFC 5869) without salt, 'label' being its info.  The same from either side.  Keys
+ * that sign also agree here, so a label is never of a form that anything signed has. */
+int crypto_signer_agree(const struct crypto_signer *signer, const struct crypto_key *peer,
+			const char *label, uint8_t out[CRYPTO_HASH_SIZE], struct err *err);
 
 #endif

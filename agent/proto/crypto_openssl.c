@@ -516,3 +516,38 @@ int crypto_signer_sign(const struct crypto_signer *signer, const void *data, siz
 		return err_set(err, ERR_IO, "sign: OpenSSL's signature is not of the form r, s");
 	return 0;
 }
+
+static bool derive(EVP_PKEY *own, EVP_PKEY *peer, uint8_t out[HALF])
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+	size_t len = HALF;
+	bool ok = ctx && EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_derive_set_peer(ctx, peer) > 0 &&
+		  EVP_PKEY_derive(ctx, out, &len) > 0 && len == HALF;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+int crypto_signer_agree(const struct crypto_signer *signer, const struct crypto_key *peer,
+			const char *label, uint8_t out[CRYPTO_HASH_SIZE], struct err *err)
+{
+	static const uint8_t no_salt[CRYPTO_HASH_SIZE];
+	uint8_t shared[HALF], extracted[CRYPTO_HASH_SIZE];
+	struct buf info;
+	int ret = -1;
+
+	buf_init(&info, 0);
+	buf_adds(&info, label);
+	buf_addc(&info, '\x01'); /* the first block of HKDF's expansion, which is all we want */
+	if (!derive(signer->pkey, peer->pkey, shared)) {
+		openssl_failed(err, "agree on a secret");
+	} else if (buf_check(&info, err) == 0) {
+		crypto_hmac_sha256(no_salt, sizeof(no_salt), shared, sizeof(shared), extracted);
+		crypto_hmac_sha256(extracted, sizeof(extracted), info.data, info.len, out);
+		crypto_wipe(extracted, sizeof(extracted));
+		ret = 0;
+	}
+	crypto_wipe(shared, sizeof(shared));
+	buf_clear(&info);
+	return ret;
+}
