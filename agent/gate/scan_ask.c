@@ -13,8 +13,8 @@
 /* Before that much was read, the pace says nothing. */
 #define PACE_BYTES (1024u * 1024)
 
-static const char *const stage_names[] = {"waiting",  "scanning",    "clean",
-					  "infected", "unscannable", "stopped"};
+static const char *const stage_names[] = {"waiting",     "scanning", "clean",  "infected",
+					  "unscannable", "stopped",  "guarded"};
 
 bool scan_name_valid(const char *name)
 {
@@ -95,7 +95,8 @@ int scan_state_parse(const char *text, struct scan_state *out, struct err *err)
 		       number(word[4], &state.seconds);
 	else if (good && state.stage == SCAN_CLEAN)
 		good = count == 3 && number(word[1], &state.files) && number(word[2], &state.bytes);
-	else if (good && (state.stage == SCAN_INFECTED || state.stage == SCAN_UNSCANNABLE))
+	else if (good && (state.stage == SCAN_INFECTED || state.stage == SCAN_UNSCANNABLE ||
+			  state.stage == SCAN_GUARDED))
 		good = count == 2 && text_copy(state.word, sizeof(state.word), word[1]);
 	else
 		good = good && count == 1;
@@ -122,7 +123,11 @@ void scan_state_print(const struct scan_state *state, char out[SCAN_TEXT_MAX])
 		break;
 	case SCAN_INFECTED:
 	case SCAN_UNSCANNABLE:
-		(void)text_copy(word, sizeof(word), state->word[0] ? state->word : "unnamed");
+	case SCAN_GUARDED:
+		(void)text_copy(word, sizeof(word),
+				state->word[0]                 ? state->word
+				: state->stage == SCAN_GUARDED ? "-"
+							       : "unnamed");
 		for (char *c = word; *c; c++) /* one word, whatever the scanner called it */
 			if (*c == ' ' || *c == '\n')
 				*c = '_';

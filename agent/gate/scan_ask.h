@@ -3,13 +3,13 @@
  *   NAME.ask     "caretaker-scan 1 FILE-SYSTEM MINUTES\n": caretakerd wants the medium scanned.
  *                Taken away by caretaker-scan when it has answered, by caretakerd when it no longer
  *                wants to know (pulled out, a new policy): the scan then ends.
- *   NAME.state   the answer, replaced as the scan goes on:
- *                  "waiting\n"                      another medium is being scanned
- *                  "scanning FILES BYTES TOTAL SECONDS\n"   TOTAL 0: not known
- *                  "clean FILES BYTES\n"
- *                  "infected SIGNATURE\n"
- *                  "unscannable WHY\n"              a token of platform/scan.h
- *                  "stopped\n"
+ *   NAME.guard   the same words: caretakerd wants each file of the medium scanned when it is
+ * opened, for as long as the request is there ("scan = on-open"; MINUTES is not looked at). Written
+ * anew, it is about another medium of that name. NAME.state   the answer, replaced as the scan goes
+ * on: "waiting\n"                      another medium is being scanned "scanning FILES BYTES TOTAL
+ * SECONDS\n"   TOTAL 0: not known "clean FILES BYTES\n" "infected SIGNATURE\n" "unscannable WHY\n"
+ * a token of platform/scan.h "stopped\n" "guarded WHY\n"   it may be mounted; WHY "-", or why a
+ * file of it was not opened
  *
  * NAME is a block device's: "sda1".
  * SPDX-License-Identifier: Apache-2.0 */
@@ -23,6 +23,9 @@
 struct err;
 
 #define SCAN_FOLDER "scan" /* below RUN */
+#define SCAN_ASK ".ask"
+#define SCAN_GUARD ".guard"
+#define SCAN_STATE ".state"
 #define SCAN_NAME 32
 #define SCAN_TEXT_MAX 256 /* either file */
 
@@ -43,12 +46,13 @@ enum scan_stage {
 	SCAN_INFECTED,
 	SCAN_UNSCANNABLE,
 	SCAN_STOPPED,
+	SCAN_GUARDED,
 };
 struct scan_state {
 	enum scan_stage stage;
 	uint64_t files, bytes, total_bytes; /* SCANNING; CLEAN without the last */
 	uint64_t seconds;                   /* SCANNING: since it began */
-	char word[96];                      /* INFECTED: the signature; UNSCANNABLE: why */
+	char word[96];                      /* INFECTED: the signature; UNSCANNABLE, GUARDED: why */
 };
 int scan_state_parse(const char *text, struct scan_state *out, struct err *err);
 void scan_state_print(const struct scan_state *state, char out[SCAN_TEXT_MAX]);

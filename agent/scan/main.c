@@ -1,5 +1,5 @@
 /* caretaker-scan: scans media before anyone may use them, when caretakerd asks
- * (agent/gate/scan_ask.h).
+ * (agent/gate/scan_ask.h); guard.c scans each file when it is opened.
  *
  * Short-lived: started by caretaker-scan.path when there is something to scan, gone when there is
  * not.  One medium after the other: two scans at once on a school's machine take longer than one
@@ -11,6 +11,7 @@
 #include "agent/base/options.h"
 #include "agent/base/text.h"
 #include "agent/gate/scan_ask.h"
+#include "agent/scan/guard.h"
 #include "platform/os.h"
 #include "platform/scan.h"
 #include "platform/system.h"
@@ -19,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASK ".ask"
-#define STATE ".state"
 #define MEDIA_FOLDER "media" /* below RUN: where media are mounted, root's alone */
 
 struct job {
@@ -143,9 +142,10 @@ static bool answer(const char *run, const char *name)
 	buf_init(&text, SCAN_TEXT_MAX);
 	(void)text_copy(job.run, sizeof(job.run), run);
 	(void)text_copy(job.name, sizeof(job.name), name);
-	(void)snprintf(job.ask_path, sizeof(job.ask_path), "%s/" SCAN_FOLDER "/%s" ASK, run, name);
-	(void)snprintf(job.state_path, sizeof(job.state_path), "%s/" SCAN_FOLDER "/%s" STATE, run,
+	(void)snprintf(job.ask_path, sizeof(job.ask_path), "%s/" SCAN_FOLDER "/%s" SCAN_ASK, run,
 		       name);
+	(void)snprintf(job.state_path, sizeof(job.state_path), "%s/" SCAN_FOLDER "/%s" SCAN_STATE,
+		       run, name);
 	if (plat_file_read(job.ask_path, SCAN_TEXT_MAX - 1, &text, &err) < 0 ||
 	    scan_ask_parse(buf_text(&text), &ask, &err) < 0) {
 		log_error("%s: stays shut, the request is damaged: %s", name, err.msg);
@@ -171,10 +171,10 @@ struct asked {
 static int note_ask(void *ctx, const char *file, struct err *err)
 {
 	struct asked *asked = ctx;
-	size_t len = strlen(file), ending = strlen(ASK);
+	size_t len = strlen(file), ending = strlen(SCAN_ASK);
 	char name[SCAN_NAME + 8], path[320];
 
-	if (len <= ending || strcmp(file + len - ending, ASK) != 0 || file[0] == '.' ||
+	if (len <= ending || strcmp(file + len - ending, SCAN_ASK) != 0 || file[0] == '.' ||
 	    asked->count == sizeof(asked->names) / sizeof(asked->names[0]))
 		return 0;
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(len - ending), file);
@@ -183,7 +183,7 @@ static int note_ask(void *ctx, const char *file, struct err *err)
 		return 0;
 	}
 	log_error("a request of no device's name is taken away");
-	(void)snprintf(path, sizeof(path), "%s/" SCAN_FOLDER "/%.40s" ASK, asked->run, name);
+	(void)snprintf(path, sizeof(path), "%s/" SCAN_FOLDER "/%.40s" SCAN_ASK, asked->run, name);
 	(void)plat_file_remove(path, err); /* what stays is said again at the next start */
 	return 0;
 }
@@ -195,7 +195,7 @@ static void tell_waiting(const struct asked *asked)
 
 	for (unsigned i = 1; i < asked->count; i++) {
 		(void)snprintf(job.state_path, sizeof(job.state_path),
-			       "%s/" SCAN_FOLDER "/%s" STATE, asked->run, asked->names[i]);
+			       "%s/" SCAN_FOLDER "/%s" SCAN_STATE, asked->run, asked->names[i]);
 		tell(&job, &waiting);
 	}
 }
@@ -254,6 +254,13 @@ static int try_folder(const struct options *options)
 	return EXIT_FAILURE;
 }
 
+static int guard_media(const struct options *options)
+{
+	const char *run = options_get(options, "run");
+
+	return guard_serve(run ? run : plat_place(PLAT_RUN));
+}
+
 static const struct option_def program_options[] = {
 	{"run", 0, "DIR", "where requests and answers lie (/run/caretaker)"},
 	{NULL, 0, NULL, NULL},
@@ -263,6 +270,8 @@ static const struct command commands[] = {
 	{"try", "FOLDER", "Says what a stick that holds FOLDER would be found to be.", NULL, 1, 1,
 	 try_folder},
 	{"run", NULL, "Scans what caretakerd asks for.", NULL, 0, 0, serve},
+	{"guard", NULL, "Scans each file of the media that caretakerd names when it is opened.",
+	 NULL, 0, 0, guard_media},
 	{NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 

@@ -16,21 +16,32 @@
 /* clamd gives one file up after MaxScanTime, two minutes unless told otherwise. */
 #define ANSWER_MS (5 * 60 * 1000)
 
-int clamd_session_open(struct clamd_session *session, const char *socket_path, struct err *err)
+int clamd_connect(const char *socket_path, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!text_copy(address.sun_path, sizeof(address.sun_path), socket_path))
+		return err_set(err, ERR_INVALID, "the path of clamd's socket is too long");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_errno(err, errno, "make a socket for clamd");
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	err_errno(err, errno, "talk to clamd at '%s'", socket_path);
+	(void)close(fd);
+	return -1;
+}
+
+int clamd_session_open(struct clamd_session *session, const char *socket_path, struct err *err)
+{
 	static const char begin[] = "zIDSESSION";
 
 	memset(session, 0, sizeof(*session));
-	if (!text_copy(address.sun_path, sizeof(address.sun_path), socket_path)) {
-		session->fd = -1;
-		return err_set(err, ERR_INVALID, "the path of clamd's socket is too long");
-	}
-	session->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	session->fd = clamd_connect(socket_path, err);
 	if (session->fd < 0)
-		return err_errno(err, errno, "make a socket for clamd");
-	if (connect(session->fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    send(session->fd, begin, sizeof(begin), MSG_NOSIGNAL) == (ssize_t)sizeof(begin))
+		return -1;
+	if (send(session->fd, begin, sizeof(begin), MSG_NOSIGNAL) == (ssize_t)sizeof(begin))
 		return 0;
 	err_errno(err, errno, "talk to clamd at '%s'", socket_path);
 	clamd_session_close(session);
@@ -44,26 +55,36 @@ void clamd_session_close(struct clamd_session *session)
 	session->fd = -1;
 }
 
-/* "3: fd[10]: Win.Test.EICAR_HDB-1 FOUND" */
-static int take_answer(struct clamd_session *session, const char *answer, struct err *err)
+int clamd_answer(const char *answer, bool *out_infected, char signature[96], struct err *err)
 {
 	const char *said = strstr(answer, "]: ");
 	size_t len = strlen(answer);
 	char clean[96];
 
 	said = said ? said + 3 : answer;
+	*out_infected = false;
 	if (len > 4 && strcmp(answer + len - 4, ": OK") == 0)
 		return 0;
 	if (len > 6 && strcmp(answer + len - 6, " FOUND") == 0) {
-		size_t name = strlen(said) - 6;
-
-		if (!session->infected)
-			text_clean(session->signature, sizeof(session->signature), said, name);
-		session->infected = true;
+		*out_infected = true;
+		text_clean(signature, 96, said, strlen(said) - 6);
 		return 0;
 	}
 	text_clean(clean, sizeof(clean), said, strlen(said));
 	return err_set(err, ERR_IO, "clamd could not scan a file: %s", clean);
+}
+
+static int take_answer(struct clamd_session *session, const char *answer, struct err *err)
+{
+	char signature[sizeof(session->signature)];
+	bool infected;
+
+	if (clamd_answer(answer, &infected, signature, err) < 0)
+		return -1;
+	if (infected && !session->infected)
+		(void)text_copy(session->signature, sizeof(session->signature), signature);
+	session->infected |= infected;
+	return 0;
 }
 
 static int take_answers(struct clamd_session *session, struct err *err)
@@ -113,7 +134,7 @@ static int wait_for(struct clamd_session *session, unsigned left, struct err *er
 	return 0;
 }
 
-int clamd_session_send(struct clamd_session *session, int fd, struct err *err)
+int clamd_hand_over(int socket_fd, int fd, struct err *err)
 {
 	static const char command[] = "zFILDES";
 	char byte = 0; /* a descriptor travels with at least one byte */
@@ -128,17 +149,23 @@ int clamd_session_send(struct clamd_session *session, int fd, struct err *err)
 				 .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *header;
 
-	if (wait_for(session, WAITING_MAX - 1, err) < 0)
-		return -1;
 	memset(&control, 0, sizeof(control));
 	header = CMSG_FIRSTHDR(&message);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (send(session->fd, command, sizeof(command), MSG_NOSIGNAL) != (ssize_t)sizeof(command) ||
-	    sendmsg(session->fd, &message, MSG_NOSIGNAL) != 1)
-		return err_errno(err, errno, "hand a file to clamd");
+	if (send(socket_fd, command, sizeof(command), MSG_NOSIGNAL) == (ssize_t)sizeof(command) &&
+	    sendmsg(socket_fd, &message, MSG_NOSIGNAL) == 1)
+		return 0;
+	return err_errno(err, errno, "hand a file to clamd");
+}
+
+int clamd_session_send(struct clamd_session *session, int fd, struct err *err)
+{
+	if (wait_for(session, WAITING_MAX - 1, err) < 0 ||
+	    clamd_hand_over(session->fd, fd, err) < 0)
+		return -1;
 	session->waiting++;
 	return 0;
 }

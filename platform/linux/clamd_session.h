@@ -27,4 +27,12 @@ int clamd_session_send(struct clamd_session *session, int fd, struct err *err);
 /* Waits until everything was answered. */
 int clamd_session_finish(struct clamd_session *session, struct err *err);
 
+/* The same in pieces, for who waits for much else beside clamd: a socket (-1 on failure), one file
+ * handed over on it, and what its answer says ("fd[10]: Win.Test.EICAR_HDB-1 FOUND", in a session
+ * with a number in front).  'signature' is set when it is infected, cleaned; -1: clamd could not
+ * scan it. */
+int clamd_connect(const char *socket_path, struct err *err);
+int clamd_hand_over(int socket_fd, int fd, struct err *err);
+int clamd_answer(const char *answer, bool *out_infected, char signature[96], struct err *err);
+
 #endif

@@ -194,14 +194,16 @@ static bool parse_mount(char *line, struct gate_mount *out)
 }
 
 /* caretaker-scan mounts media where root alone can look, and unmounts them itself: a medium is not
- * in use by that, and taking it out of use would end its scan. */
+ * in use by that, and taking it out of use would end its scan (RUN/media) or its guard (RUN/guard).
+ */
 static bool is_scanned(const struct gate_mount *mount)
 {
 	const char *run = plat_place(PLAT_RUN);
 	size_t len = strlen(run);
 
 	return strncmp(mount->point, run, len) == 0 &&
-	       strncmp(mount->point + len, "/media/", 7) == 0;
+	       (strncmp(mount->point + len, "/media/", 7) == 0 ||
+		strncmp(mount->point + len, "/guard/", 7) == 0);
 }
 
 bool gate_each_mount(const struct plat_gate *gate,

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,28 +18,12 @@
 #include "agent/base/text.h"
 #include "platform/linux/clamd_conf.h"
 #include "platform/linux/clamd_session.h"
+#include "platform/linux/scan_mount.h"
 #include "platform/linux/scan_walk.h"
 #include "platform/os.h"
 
 /* libclamav reads nothing larger, whatever clamd.conf says (clamd.conf(5), MaxFileSize). */
 #define CLAMAV_FILE_MAX (INT32_MAX - 2)
-
-/* What is mounted, and how, so that nothing is written: a journal is not replayed. */
-static const struct {
-	const char *name, *driver, *options;
-} file_systems[] = {
-	{"vfat", "vfat", ""},
-	{"exfat", "exfat", ""},
-	{"ntfs", "ntfs3", ""},
-	{"iso9660", "iso9660", ""},
-	{"udf", "udf", ""},
-	{"ext2", "ext4", "noload"},
-	{"ext3", "ext4", "noload"},
-	{"ext4", "ext4", "noload"},
-	{"hfsplus", "hfsplus", ""},
-	{"xfs", "xfs", "norecovery"},
-	{"btrfs", "btrfs", "rescue=nologreplay"},
-};
 
 struct scanning {
 	const struct plat_scan *scan;
@@ -144,44 +127,6 @@ void plat_scan_folder(const char *path, const struct plat_scan *scan, struct pla
 
 /* --- the medium --- */
 
-static int mount_medium(const struct plat_scan *scan, char why[128])
-{
-	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
-	char node[64];
-
-	if (strchr(scan->medium, '/') ||
-	    snprintf(node, sizeof(node), "/dev/%s", scan->medium) >= (int)sizeof(node)) {
-		(void)text_copy(why, 128, "it has no device's name");
-		return -1;
-	}
-	if (mkdir(scan->folder, 0700) < 0 && errno != EEXIST) {
-		(void)snprintf(why, 128, "make '%s': %s", scan->folder, strerror(errno));
-		return -1;
-	}
-	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
-		if (strcmp(file_systems[i].name, scan->file_system) != 0)
-			continue;
-		if (mount(node, scan->folder, file_systems[i].driver, flags,
-			  file_systems[i].options) == 0)
-			return 0;
-		(void)snprintf(why, 128, "mount %s: %s", file_systems[i].name, strerror(errno));
-		(void)rmdir(scan->folder);
-		return -1;
-	}
-	(void)snprintf(why, 128, "file system '%.24s' is not one that is scanned",
-		       scan->file_system);
-	(void)rmdir(scan->folder);
-	return -1;
-}
-
-static void unmount_folder(const char *folder)
-{
-	/* Lazily where a descriptor is still with clamd: nothing new can be opened through it. */
-	if (umount2(folder, UMOUNT_NOFOLLOW) == 0 ||
-	    umount2(folder, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
-		(void)rmdir(folder);
-}
-
 static bool medium_there(const char *medium)
 {
 	char path[96];
@@ -195,11 +140,11 @@ void plat_scan_medium(const struct plat_scan *scan, struct plat_scan_result *out
 	char why[128];
 
 	memset(out, 0, sizeof(*out));
-	if (mount_medium(scan, why) < 0) {
+	if (scan_mount(scan->medium, scan->file_system, scan->folder, NULL, why) < 0) {
 		unscannable(out, "file-system", why);
 	} else {
 		plat_scan_folder(scan->folder, scan, out);
-		unmount_folder(scan->folder);
+		scan_unmount(scan->folder);
 	}
 	/* A stick that was pulled looks like one that cannot be read. */
 	if (out->verdict == PLAT_SCAN_UNSCANNABLE && !medium_there(scan->medium))
@@ -218,7 +163,7 @@ void plat_scan_sweep(const char *parent)
 		if (entry->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", parent,
 							entry->d_name) >= (int)sizeof(path))
 			continue;
-		unmount_folder(path);
+		scan_unmount(path);
 		(void)rmdir(path); /* an empty one that was never mounted on */
 	}
 	(void)closedir(folder);

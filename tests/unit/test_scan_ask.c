@@ -19,6 +19,8 @@ static void reads_back_what_it_prints(void **state)
 		{.stage = SCAN_INFECTED, .word = "Eicar-Signature"},
 		{.stage = SCAN_UNSCANNABLE, .word = "file-too-large"},
 		{.stage = SCAN_STOPPED},
+		{.stage = SCAN_GUARDED, .word = "-"},
+		{.stage = SCAN_GUARDED, .word = "file-too-large"},
 	};
 	struct scan_ask ask = {.file_system = "vfat", .minutes = 30}, back;
 	char text[SCAN_TEXT_MAX];
@@ -53,8 +55,8 @@ static void refuses_damaged_files(void **state)
 					   "caretaker-scan 1 vfat 30 more\n",
 					   "caretaker-scan 1 a-file-system-of-a-long-name 30\n"};
 	static const char *const states[] = {
-		"",           "cleaned 1 2\n",    "clean 1\n",  "clean -1 2\n",
-		"infected\n", "scanning 1 2 3\n", "waiting 1\n"};
+		"",           "cleaned 1 2\n",    "clean 1\n",   "clean -1 2\n",
+		"infected\n", "scanning 1 2 3\n", "waiting 1\n", "guarded\n"};
 	struct scan_ask ask = {.minutes = 77};
 	struct scan_state read = {.files = 77};
 	struct err err;

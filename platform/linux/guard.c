@@ -1,0 +1,343 @@
+/* platform/guard.h by fanotify(7).
+ *
+ * The mark is on the file system, not on a mount: every mount of it is asked about, those that come
+ * later and those of other namespaces.  It stays for as long as the file system does, and its root
+ * folder, held open here and by the service manager, keeps it there until we give it up; with the
+ * user's own mount it lasts beyond that.  Our own mount is taken away at once: udisks takes what is
+ * mounted somewhere for somebody else's.
+ *
+ * FAN_UNLIMITED_QUEUE is not for comfort: a question for which the queue has no room is answered
+ * "yes" by the kernel.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/linux/guard_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/base/text.h"
+#include "platform/linux/scan_mount.h"
+
+#define KEPT_GROUP "questions"
+#define KEPT_MEDIUM "medium-"
+#define LATE_STEP_MS 5000
+
+/* --- the group --- */
+
+static void take_kept(void *ctx, const char *name, int fd)
+{
+	struct plat_guard *guard = ctx;
+	struct stat st;
+
+	if (strcmp(name, KEPT_GROUP) == 0 && guard->kernel < 0) {
+		guard->kernel = fd;
+		return;
+	}
+	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++) {
+		struct guarded *medium = &guard->media[i];
+
+		if (medium->medium[0])
+			continue;
+		if (strncmp(name, KEPT_MEDIUM, sizeof(KEPT_MEDIUM) - 1) == 0 &&
+		    fstat(fd, &st) == 0 &&
+		    text_copy(medium->medium, sizeof(medium->medium),
+			      name + sizeof(KEPT_MEDIUM) - 1)) {
+			medium->root = fd;
+			medium->device = st.st_dev;
+			return;
+		}
+		break;
+	}
+	(void)close(fd);
+}
+
+static int make_group(struct plat_guard *guard, struct err *err)
+{
+	guard->kernel =
+		fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE,
+			      O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
+	if (guard->kernel < 0)
+		return errno == ENOSYS || errno == EINVAL
+			       ? err_set(err, ERR_UNSUPPORTED,
+					 "this kernel does not ask before a file is opened "
+					 "(fanotify's permission events)")
+			       : err_errno(err, errno, "fanotify_init");
+	return guard_keep(KEPT_GROUP, guard->kernel, err);
+}
+
+int plat_guard_open(struct plat_guard **out, const struct plat_guard_told *told, struct err *err)
+{
+	struct plat_guard *guard = calloc(1, sizeof(*guard));
+
+	if (!guard)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	guard->told = told;
+	guard->kernel = -1;
+	for (unsigned i = 0; i < GUARD_ASKED; i++)
+		guard->asked[i].file = guard->asked[i].socket = -1;
+	guard_kept(take_kept, guard);
+	if (guard->kernel >= 0) {
+		guard_refuse_left(guard);
+	} else if (make_group(guard, err) < 0) {
+		plat_guard_close(guard);
+		return -1;
+	}
+	*out = guard;
+	return 0;
+}
+
+void plat_guard_close(struct plat_guard *guard)
+{
+	if (!guard)
+		return;
+	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
+		if (guard->media[i].medium[0])
+			(void)close(guard->media[i].root);
+	for (unsigned i = 0; i < GUARD_ASKED; i++)
+		if (guard->asked[i].file >= 0) {
+			(void)close(guard->asked[i].file);
+			(void)close(guard->asked[i].socket);
+		}
+	if (guard->kernel >= 0)
+		(void)close(guard->kernel);
+	free(guard);
+}
+
+/* --- media --- */
+
+static struct guarded *find(struct plat_guard *guard, const char *medium)
+{
+	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
+		if (strcmp(guard->media[i].medium, medium) == 0)
+			return &guard->media[i];
+	return NULL;
+}
+
+const char *plat_guard_medium(const struct plat_guard *guard, unsigned i)
+{
+	return guard->media[i].medium;
+}
+
+int guard_take(struct plat_guard *guard, const char *medium, int root, struct err *err)
+{
+	struct guarded *place = find(guard, "");
+	char name[64];
+	struct stat st;
+
+	if (!place) {
+		(void)close(root);
+		return err_set(err, ERR_INVALID, "more than %d media at once", PLAT_GUARD_MEDIA);
+	}
+	if (fstat(root, &st) < 0 || fanotify_mark(guard->kernel, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+						  FAN_OPEN_PERM, root, NULL) < 0) {
+		err_errno(err, errno, "have the kernel ask about '%s'", medium);
+		(void)close(root);
+		return -1;
+	}
+	(void)snprintf(name, sizeof(name), KEPT_MEDIUM "%s", medium);
+	if (guard_keep(name, root, err) < 0) {
+		(void)close(root);
+		return -1;
+	}
+	*place = (struct guarded){.root = root, .device = st.st_dev};
+	(void)text_copy(place->medium, sizeof(place->medium), medium);
+	return 0;
+}
+
+/* Whose the files are is said by the first mount of such a file system, which is ours: whoever may
+ * enter the folder where udisks mounts it reads them. */
+static const char *users_options(const char *file_system)
+{
+	if (strcmp(file_system, "vfat") == 0)
+		return "umask=022,utf8=1";
+	return strcmp(file_system, "exfat") == 0 ? "umask=022" : NULL;
+}
+
+/* What is in 'folder' must be the medium: a mark on whatever else lies there, the folder's own file
+ * system with half of /run on it, would have the whole machine ask us. */
+static int open_root(const char *medium, const char *folder, struct err *err)
+{
+	int root = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), saved = errno;
+	struct stat disk, st;
+	char node[64];
+
+	/* What is held open stays, wherever it was mounted. */
+	if (umount2(folder, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
+		(void)rmdir(folder);
+	if (root < 0)
+		return err_errno(err, saved, "open '%s'", folder);
+	(void)snprintf(node, sizeof(node), "/dev/%s", medium);
+	if (stat(node, &disk) == 0 && S_ISBLK(disk.st_mode) && fstat(root, &st) == 0 &&
+	    st.st_dev == disk.st_rdev)
+		return root;
+	(void)close(root);
+	return err_set(err, ERR_IO, "what is mounted is not '%s'", medium);
+}
+
+int plat_guard_add(struct plat_guard *guard, const char *medium, const char *file_system,
+		   const char *folder, char why[24], struct err *err)
+{
+	const char *options = users_options(file_system);
+	char detail[128];
+	int root;
+
+	(void)text_copy(why, 24, "cannot-guard");
+	plat_guard_drop(guard, medium);
+	if (!options) {
+		(void)text_copy(why, 24, "file-system");
+		return err_set(err, ERR_INVALID, "'%s' is not opened file by file", file_system);
+	}
+	if (guard_ping(guard, err) < 0) {
+		(void)text_copy(why, 24, "no-scanner");
+		return -1;
+	}
+	if (scan_mount(medium, file_system, folder, options, detail) < 0) {
+		(void)text_copy(why, 24, "file-system");
+		return err_set(err, ERR_IO, "%s", detail);
+	}
+	root = open_root(medium, folder, err);
+	return root < 0 ? -1 : guard_take(guard, medium, root, err);
+}
+
+void plat_guard_drop(struct plat_guard *guard, const char *medium)
+{
+	struct guarded *place = *medium ? find(guard, medium) : NULL;
+	char name[64];
+
+	if (!place)
+		return;
+	/* The mark stays on the file system: where it is still mounted, a question about it is
+	 * answered with no from now on, its medium being none that is known. */
+	(void)snprintf(name, sizeof(name), KEPT_MEDIUM "%s", medium);
+	guard_unkeep(name);
+	(void)close(place->root);
+	memset(place, 0, sizeof(*place));
+	(void)fanotify_mark(guard->kernel, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
+	guard->cached = 0;
+}
+
+/* --- the end --- */
+
+static bool is_guarded(const struct plat_guard *guard, unsigned major_number, unsigned minor_number)
+{
+	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
+		if (guard->media[i].medium[0] &&
+		    guard->media[i].device == makedev(major_number, minor_number))
+			return true;
+	return false;
+}
+
+/* "36 35 8:1 / /media/ann/STICK ro ...", blanks in a path written as "\040". */
+static bool mount_point(char *line, const struct plat_guard *guard, char out[PATH_MAX])
+{
+	unsigned major_number, minor_number;
+	int at = 0, end = 0;
+	char *to = out;
+
+	if (sscanf(line, "%*u %*u %u:%u %*s %n%*s%n", &major_number, &minor_number, &at, &end) <
+		    2 ||
+	    !end || end - at >= PATH_MAX || !is_guarded(guard, major_number, minor_number))
+		return false;
+	for (const char *from = line + at; from < line + end; from++) {
+		if (from[0] == '\\' && line + end - from > 3) {
+			*to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + from[3] - '0');
+			from += 3;
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
+	return true;
+}
+
+/* The list changes with each: read again until nothing of it is ours. */
+static void unmount_all(const struct plat_guard *guard)
+{
+	char *line = NULL, point[PATH_MAX];
+	size_t size = 0;
+	bool found = true;
+
+	for (unsigned rounds = 0; found && rounds < 256; rounds++) {
+		FILE *file = fopen("/proc/self/mountinfo", "re");
+
+		found = false;
+		while (file && !found && getline(&line, &size, file) >= 0)
+			found = mount_point(line, guard, point) &&
+				umount2(point, UMOUNT_NOFOLLOW | MNT_DETACH) == 0;
+		if (file)
+			(void)fclose(file);
+	}
+	free(line);
+}
+
+/* --- the loop --- */
+
+enum { KERNEL, FOLDER, SIGNALS, CLAMD }; /* places in what is polled; clamd's come last */
+
+static int wait_and_do(struct plat_guard *guard, struct pollfd polled[CLAMD + GUARD_ASKED],
+		       struct err *err)
+{
+	char text[4096];
+
+	polled[KERNEL].events = guard_asks_on(guard) ? POLLIN : 0;
+	for (unsigned i = 0; i < GUARD_ASKED; i++)
+		polled[CLAMD + i] = (struct pollfd){.fd = guard->asked[i].socket, .events = POLLIN};
+	if (poll(polled, CLAMD + GUARD_ASKED, LATE_STEP_MS) < 0)
+		return errno == EINTR ? 1 : err_errno(err, errno, "wait");
+	for (unsigned i = 0; i < GUARD_ASKED; i++)
+		if (polled[CLAMD + i].revents)
+			guard_answered(guard, &guard->asked[i]);
+	guard_late(guard);
+	if (polled[KERNEL].revents && guard_hear(guard, err) < 0)
+		return -1;
+	if (polled[FOLDER].revents) {
+		while (read(polled[FOLDER].fd, text, sizeof(text)) > 0)
+			;
+		guard->told->changed(guard->told->ctx);
+	}
+	return polled[SIGNALS].revents ? 0 : 1;
+}
+
+int plat_guard_run(struct plat_guard *guard, const char *folder, struct err *err)
+{
+	struct pollfd polled[CLAMD + GUARD_ASKED] = {
+		[KERNEL] = {.fd = guard->kernel},
+		[FOLDER] = {.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), .events = POLLIN},
+		[SIGNALS] = {.fd = -1, .events = POLLIN},
+	};
+	sigset_t ends;
+	int ret;
+
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &ends, NULL);
+	polled[SIGNALS].fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (polled[FOLDER].fd < 0 || polled[SIGNALS].fd < 0 ||
+	    inotify_add_watch(polled[FOLDER].fd, folder, IN_MOVED_TO | IN_DELETE) < 0) {
+		ret = err_errno(err, errno, "watch '%s'", folder);
+	} else {
+		guard->told->changed(guard->told->ctx);
+		while ((ret = wait_and_do(guard, polled, err)) > 0)
+			;
+		if (ret == 0)
+			unmount_all(guard);
+	}
+	for (unsigned i = FOLDER; i <= SIGNALS; i++)
+		if (polled[i].fd >= 0)
+			(void)close(polled[i].fd);
+	return ret;
+}
