@@ -80,6 +80,11 @@ int64_t plat_now(void); /* the wall clock, unix seconds; may be wrong */
 int64_t plat_now_ms(void);
 int64_t plat_uptime_ms(void); /* since boot, sleep included; never goes backwards */
 int plat_boot_id(char out[37], struct err *err); /* a UUID that each boot makes new */
+/* Days of the calendar on this machine's wall, counted from 1970-01-01: the one that 'at' falls on,
+ * and the moment of the last second of one. */
+int64_t plat_local_day(int64_t at);
+int64_t plat_local_day_end(int64_t day);
+void plat_pause_ms(unsigned ms); /* for a program that a person waits for */
 
 /* --- processes --- */
 struct plat_command {

@@ -495,6 +495,33 @@ static void check_times(struct warnings *warnings)
 		     "the office grants for longer than 'max_days', which devices do not honour");
 }
 
+/* Codes over the phone are exceptions that a person without a network asks for. */
+static void check_codes(struct warnings *warnings)
+{
+	const struct policy *policy = warnings->policy;
+	enum policy_key days = POLICY_EXCEPTIONS_PHONE_CODE_DAYS;
+
+	if (!policy_number(policy, days))
+		return;
+	if (!storage_excepted(policy))
+		warn(warnings, days,
+		     "'phone_code_days' has no effect: [exceptions] allows none for "
+		     "removable-storage");
+	if (!runs(policy, CONTROL_REMOVABLE_STORAGE) ||
+	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_ASK))
+		warn(warnings, days,
+		     "'phone_code_days' has no effect: nobody may ask for a stick "
+		     "([removable-storage] mode, ask)");
+	if (policy_number(policy, days) > policy_number(policy, POLICY_EXCEPTIONS_MAX_DAYS))
+		warn(warnings, days,
+		     "a code lasts for longer than 'max_days', which devices do not honour");
+	if (!runs(policy, CONTROL_ANTI_VIRUS))
+		warn(warnings, days,
+		     "what a code opens is scanned, but [anti-virus] is off, so nobody sees "
+		     "whether "
+		     "the scanner is up to date");
+}
+
 static void check_network(struct warnings *warnings)
 {
 	const struct policy *policy = warnings->policy;
@@ -535,6 +562,7 @@ unsigned policy_warnings(const struct policy *policy, struct buf *out)
 	check_software(&warnings);
 	check_people(&warnings);
 	check_times(&warnings);
+	check_codes(&warnings);
 	check_network(&warnings);
 	return warnings.count;
 }

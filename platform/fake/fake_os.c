@@ -22,6 +22,7 @@ static struct {
 	char root[FAKE_PATH];
 	bool not_admin;
 	uint64_t random;
+	int64_t zone_s;
 } machine = {.now = FAKE_NOW, .uptime_ms = 3600000};
 
 void fake_reset(void)
@@ -137,6 +138,29 @@ int64_t plat_now_ms(void)
 int64_t plat_uptime_ms(void)
 {
 	return machine.uptime_ms;
+}
+
+void fake_set_zone(int64_t seconds_east)
+{
+	machine.zone_s = seconds_east;
+}
+
+int64_t plat_local_day(int64_t at)
+{
+	int64_t here = at + machine.zone_s;
+
+	return here / 86400 - (here % 86400 < 0);
+}
+
+int64_t plat_local_day_end(int64_t day)
+{
+	return (day + 1) * 86400 - 1 - machine.zone_s;
+}
+
+void plat_pause_ms(unsigned ms)
+{
+	machine.now += ms / 1000;
+	machine.uptime_ms += ms;
 }
 
 int plat_boot_id(char out[37], struct err *err)

@@ -39,6 +39,7 @@ void fake_set_libexec(const char *path); /* kept, not copied; NULL: as installed
 /* Clocks.  fake_advance moves both; a jump of the wall clock alone is fake_set_now.  A new boot
  * has another ID, starts at no uptime and holds no locks. */
 void fake_set_now(int64_t unix_s);
+void fake_set_zone(int64_t seconds_east); /* of its calendar; reset: 0 */
 void fake_advance(int64_t seconds);
 void fake_boot(void);
 

@@ -116,6 +116,35 @@ int64_t plat_uptime_ms(void)
 	return clock_ms(CLOCK_BOOTTIME); /* CLOCK_MONOTONIC stops in sleep */
 }
 
+int64_t plat_local_day(int64_t at)
+{
+	time_t when = (time_t)at;
+	struct tm here, midnight = {.tm_mday = 1, .tm_year = 70};
+
+	if (localtime_r(&when, &here)) {
+		midnight.tm_year = here.tm_year;
+		midnight.tm_mon = here.tm_mon;
+		midnight.tm_mday = here.tm_mday;
+	}
+	return timegm(&midnight) / 86400; /* whole days, before 1970 as well */
+}
+
+int64_t plat_local_day_end(int64_t day)
+{
+	/* mktime() finds the month that the day lies in, and whether summer time is on. */
+	struct tm tm = {.tm_year = 70, .tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
+
+	tm.tm_mday = (int)(1 + day);
+	return mktime(&tm);
+}
+
+void plat_pause_ms(unsigned ms)
+{
+	const struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	(void)nanosleep(&pause, NULL); /* cut short: looks a little early */
+}
+
 int plat_boot_id(char out[37], struct err *err)
 {
 	static const char path[] = "/proc/sys/kernel/random/boot_id";

@@ -801,6 +801,36 @@ static void root_can_act_as_the_owner_of_a_folder(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
+static void a_day_is_the_one_on_this_machine_s_wall(void **state)
+{
+	static const struct {
+		const char *zone;
+		int64_t at, day, end;
+	} rows[] = {
+		{"UTC", 1795328400, 20779, 1795391999}, /* 2026-11-22 */
+		{"Europe/London", 1795328400, 20779, 1795391999},
+		/* Half past midnight in London, the evening before in UTC; 2026-06-30 after it. */
+		{"Europe/London", 1782775800, 20634, 1782860399},
+		{"Europe/London", 1792972800, 20752,
+		 1793059199}, /* the clock goes back: 25 hours */
+		{"Pacific/Auckland", 1795347000, 20780, 1795431599}, /* the next day already */
+		{"UTC", -1, -1, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		setenv("TZ", rows[i].zone, 1);
+		tzset();
+		if (plat_local_day(rows[i].at) != rows[i].day ||
+		    plat_local_day_end(rows[i].day) != rows[i].end)
+			fail_msg("row %zu: day %lld ends %lld", i,
+				 (long long)plat_local_day(rows[i].at),
+				 (long long)plat_local_day_end(rows[i].day));
+	}
+	unsetenv("TZ");
+	tzset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -833,6 +863,7 @@ int main(void)
 		cmocka_unit_test(finds_programs_beside_itself_in_a_build_tree),
 		cmocka_unit_test(keeps_the_root_it_was_given),
 		cmocka_unit_test(knows_a_journal_by_its_device_and_inode),
+		cmocka_unit_test(a_day_is_the_one_on_this_machine_s_wall),
 		cmocka_unit_test(leaves_no_core_and_lets_nobody_trace_it),
 	};
 

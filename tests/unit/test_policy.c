@@ -538,6 +538,15 @@ static const struct {
 	{"[removable-storage]\nask = yes\n[exceptions]\ncontrols = hardware\n",
 	 "p:2: warning: people may ask for what nobody can grant: [exceptions] allows none for "
 	 "removable-storage\n"},
+	{"[exceptions]\nphone_code_days = 1\n", NULL},
+	{"[exceptions]\nphone_code_days = 1\ncontrols = hardware\n",
+	 "p:2: warning: 'phone_code_days' has no effect: [exceptions] allows none for "
+	 "removable-storage\n"},
+	{"[exceptions]\nphone_code_days = 1\n[removable-storage]\nask = no\n",
+	 "p:2: warning: 'phone_code_days' has no effect: nobody may ask for a stick "
+	 "([removable-storage] mode, ask)\n"},
+	{"[exceptions]\nphone_code_days = 31\n",
+	 "p:2: warning: a code lasts for longer than 'max_days', which devices do not honour\n"},
 	{"[removable-storage]\nweak_serial = ask\nask = no\n",
 	 "p:2: warning: 'weak_serial' is ask, but 'ask' is no: such a stick stays shut\n"},
 	{"[removable-storage]\nencrypted = luks\nhardware_encrypted = 1953:0202\n",
