@@ -291,7 +291,9 @@ static void set_all(struct compile *c, bool as_enforced)
 	r->weak_serial_line = policy_line(p, POLICY_REMOVABLE_STORAGE_WEAK_SERIAL);
 	r->kinds = bits(p, POLICY_REMOVABLE_STORAGE_KINDS);
 	r->max_depth = (unsigned)policy_number(p, POLICY_REMOVABLE_STORAGE_MAX_HUBS);
+	r->max_depth_line = policy_line(p, POLICY_REMOVABLE_STORAGE_MAX_HUBS);
 	r->shut_while_locked = policy_flag(p, POLICY_REMOVABLE_STORAGE_SHUT_WHILE_LOCKED);
+	r->shut_while_locked_line = policy_line(p, POLICY_REMOVABLE_STORAGE_SHUT_WHILE_LOCKED);
 	r->ask = policy_flag(p, POLICY_REMOVABLE_STORAGE_ASK);
 }
 

@@ -66,10 +66,34 @@ static unsigned kinds_of(const struct gate_device *device)
 	return kinds;
 }
 
-/* Driver discs in printers and network dongles; phones and cameras that charge. */
+/* A slot for cards, which nobody plugs in each time it is seen: by its driver or, where it has the
+ * driver of any stick, by its name.  A stick may call itself so: it is refused as it was, and a
+ * day's event tells of it. */
+static bool is_card_reader(const struct gate_device *device)
+{
+	static const char *const names[] = {"*card*reader*", "*cardreader*", "*-crw*",
+					    "*multi*card*", "*sd/mmc*"};
+	static const char *const drivers[] = {"rtsx_usb", "ums_realtek", "ums_eneub6250", "ushc",
+					      "vub300"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (text_match(names[i], device->model))
+			return true;
+	for (unsigned i = 0; i < device->interface_count; i++)
+		for (unsigned k = 0; k < 2; k++)
+			for (size_t n = 0; n < sizeof(drivers) / sizeof(drivers[0]); n++)
+				if (strncmp(device->interfaces[i].drivers[k], drivers[n],
+					    strlen(drivers[n])) == 0)
+					return true;
+	return false;
+}
+
+/* Driver discs in printers and network dongles; phones and cameras that charge; card readers. */
 static bool is_quiet(const struct judge *j)
 {
 	if (!(j->kinds & ~(GATE_KIND_PHONE | GATE_KIND_CAMERA)))
+		return true;
+	if (is_card_reader(j->device))
 		return true;
 	for (unsigned i = 0; i < j->device->interface_count; i++)
 		if (j->device->interfaces[i].class == 0x07 ||
@@ -159,7 +183,7 @@ static bool by_port(struct judge *j)
 	    strcmp(j->device->panel, "front") != 0)
 		return answer(j, GATE_REFUSE, "wrong-port", rule->line);
 	if (j->device->depth > j->rules->max_depth)
-		return answer(j, GATE_REFUSE, "too-deep", 0);
+		return answer(j, GATE_REFUSE, "too-deep", j->rules->max_depth_line);
 	return false;
 }
 
@@ -271,6 +295,8 @@ static void set_conditions(struct judge *j, const struct gate_rule *approval)
 	out->encrypted = rules->encrypted;
 	out->plain = rules->plain;
 	out->scan = rules->scan;
+	out->encrypted_line = rules->encrypted_line;
+	out->scan_line = rules->scan_line;
 	out->read_only = rules->read_only;
 	if (!approval)
 		return;
@@ -370,7 +396,7 @@ static void decide_storage(struct judge *j)
 	if (by_port(j))
 		return;
 	if (rules->shut_while_locked && j->around->locked) {
-		(void)answer(j, GATE_REFUSE, "screen-locked", 0);
+		(void)answer(j, GATE_REFUSE, "screen-locked", rules->shut_while_locked_line);
 		return;
 	}
 	if (by_class_set(j))
@@ -435,6 +461,13 @@ static void answer_medium(struct gate_decision *out, enum gate_verb verb, const 
 	(void)text_copy(out->why, sizeof(out->why), why);
 }
 
+/* By another line of the policy than the device was let in by. */
+static void refuse_medium(struct gate_decision *out, const char *why, int line)
+{
+	answer_medium(out, GATE_REFUSE, why);
+	out->line = line;
+}
+
 static enum gate_verb usable(const struct gate_decision *decision)
 {
 	return decision->read_only ? GATE_READ_ONLY : GATE_OPEN;
@@ -446,29 +479,32 @@ static void decide_scanned(const struct gate_decision *device, const struct gate
 	if (device->scan == GATE_SCAN_NONE)
 		answer_medium(out, usable(out), why);
 	else if (medium->scanned == GATE_INFECTED)
-		answer_medium(out, GATE_REFUSE, "infected");
+		refuse_medium(out, "infected", device->scan_line);
 	else if (medium->scanned == GATE_UNSCANNABLE)
-		answer_medium(out, GATE_REFUSE, "unscannable");
+		refuse_medium(out, "unscannable", device->scan_line);
 	else if (medium->scanned == GATE_CLEAN)
 		answer_medium(out, usable(out), why);
 	else if (device->scan == GATE_SCAN_ON_OPEN) /* each file as it is opened, never written */
 		answer_medium(out, GATE_READ_ONLY, why);
 	else
-		answer_medium(out, GATE_REFUSE, "not-scanned");
+		refuse_medium(out, "not-scanned", device->scan_line);
 }
 
 void gate_decide_medium(const struct gate_decision *device, const struct gate_medium *medium,
 			struct gate_decision *out)
 {
 	*out = *device;
-	if (device->verb != GATE_JUDGE)
+	if (device->verb == GATE_PASS || device->verb == GATE_REFUSE)
 		return;
 	if (medium->bytes == 0) {
 		answer_medium(out, GATE_PASS, "no-medium");
 		out->quiet = true;
 		return;
 	}
-	if (device->max_bytes && medium->bytes > device->max_bytes) {
+	if (device->verb != GATE_JUDGE)
+		return;
+	if (device->max_bytes &&
+	    (medium->bytes > device->max_bytes || medium->device_bytes > device->max_bytes)) {
 		answer_medium(out, GATE_REFUSE, "too-large");
 		out->quiet = false;
 		return;
@@ -488,8 +524,8 @@ void gate_decide_medium(const struct gate_decision *device, const struct gate_me
 	}
 	if (device->encrypted && !device->self_encrypting && !medium->unlocked) {
 		if (device->plain == GATE_PLAIN_REFUSE) {
-			answer_medium(out, GATE_REFUSE,
-				      medium->null_cipher ? "null-cipher" : "plain");
+			refuse_medium(out, medium->null_cipher ? "null-cipher" : "plain",
+				      device->encrypted_line);
 			return;
 		}
 		out->read_only = true;

@@ -45,7 +45,7 @@ struct gate_decision {
 	enum gate_mode mode; /* of the control that decided; GATE_OFF: none did */
 	bool hardware;       /* that control is 'hardware', not 'removable-storage' */
 	/* A token for the reason, reason_storage.c makes the sentence.  Of a device:
-	 *   PASS    "free", "assistive", "off", "kind-not-counted"
+	 *   PASS    "free", "assistive", "off", "kind-not-counted"; caretakerd's own "was-storage"
 	 *   REFUSE  "not-allowed", "not-approved", "approval-ended", "clock-unknown",
 	 * "weak-serial", "twin-serial", "changed-device", "wrong-port", "rear-port", "too-deep",
 	 *           "screen-locked", "refused-class", "refused-model", "cannot-be-judged"
@@ -65,8 +65,9 @@ struct gate_decision {
 	enum gate_scan scan;
 	bool read_only;
 	uint64_t max_bytes; /* GATE_JUDGE, a class set: a larger disk is not one; 0: no bound */
-	bool quiet;         /* no event worth a row: counted, one a device a day */
-	bool may_ask;       /* a person may ask for an approval of it */
+	int encrypted_line, scan_line; /* GATE_JUDGE: of the policy, where those decide */
+	bool quiet;                    /* no event worth a row: counted, one a device a day */
+	bool may_ask;                  /* a person may ask for an approval of it */
 };
 
 /* 'device' as gate_hold() left it.  Where storage and other refused interfaces sit in one device,
@@ -81,7 +82,8 @@ bool gate_may_open(const struct gate_rules *rules, const struct gate_decision *d
 
 /* A disk or a partition that came of a device in judgement. */
 struct gate_medium {
-	uint64_t bytes;  /* 0: a reader without a card */
+	uint64_t bytes;        /* 0: a reader without a card */
+	uint64_t device_bytes; /* of all disks of the device together */
 	bool whole_disk; /* holds a partition table: its partitions are judged, and it for size */
 	char file_system[24]; /* libblkid's type: "crypto_LUKS", "BitLocker", "vfat"; "" none */
 	bool null_cipher;

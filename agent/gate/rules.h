@@ -111,7 +111,9 @@ struct gate_rules {
 	int weak_serial_line;
 	unsigned kinds;
 	unsigned max_depth; /* hubs on the way that storage may sit behind; 7: any */
+	int max_depth_line;
 	bool shut_while_locked;
+	int shut_while_locked_line;
 	bool ask; /* a person may ask for an approval */
 	const struct gate_rule *rules;
 	size_t rule_count;

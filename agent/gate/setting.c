@@ -69,8 +69,10 @@ static unsigned get_key(const struct gate_rules *rules, enum key key, int *out_l
 	case SET_READ_ONLY: *out_line = rules->read_only_line; return rules->read_only;
 	case SET_WEAK_SERIAL: *out_line = rules->weak_serial_line; return rules->weak_serial;
 	case SET_KINDS: return rules->kinds;
-	case SET_MAX_DEPTH: return rules->max_depth;
-	case SET_SHUT_WHILE_LOCKED: return rules->shut_while_locked;
+	case SET_MAX_DEPTH: *out_line = rules->max_depth_line; return rules->max_depth;
+	case SET_SHUT_WHILE_LOCKED:
+		*out_line = rules->shut_while_locked_line;
+		return rules->shut_while_locked;
 	case SET_ASK: return rules->ask;
 	case SET_COUNT: break;
 	}
@@ -103,8 +105,14 @@ static void put_key(struct gate_rules *rules, enum key key, unsigned value, int 
 		rules->weak_serial_line = line;
 		break;
 	case SET_KINDS: rules->kinds = value; break;
-	case SET_MAX_DEPTH: rules->max_depth = value; break;
-	case SET_SHUT_WHILE_LOCKED: rules->shut_while_locked = value; break;
+	case SET_MAX_DEPTH:
+		rules->max_depth = value;
+		rules->max_depth_line = line;
+		break;
+	case SET_SHUT_WHILE_LOCKED:
+		rules->shut_while_locked = value;
+		rules->shut_while_locked_line = line;
+		break;
 	case SET_ASK: rules->ask = value; break;
 	case SET_COUNT: break;
 	}

@@ -567,7 +567,7 @@ static void a_locked_screen_shuts_what_is_newly_plugged(void **state)
 {
 #define LOCKS ANY "set shut_while_locked yes 9\n"
 	static const struct decide_case cases[] = {
-		{LOCKS, KINGSTON, {.locked = true}, GATE_REFUSE, "screen-locked", 0},
+		{LOCKS, KINGSTON, {.locked = true}, GATE_REFUSE, "screen-locked", 9},
 		{LOCKS, KINGSTON, {0}, GATE_OPEN, "allowed", 14},
 		{ANY, KINGSTON, {.locked = true}, GATE_OPEN, "allowed", 14},
 		{LOCKS, KEYBOARD, {.locked = true}, GATE_PASS, "free", 0},
@@ -686,6 +686,53 @@ static void each_interface_opens_by_itself(void **state)
 	gate_rules_free(rules);
 }
 
+static void a_refused_medium_names_the_line_that_refused_it(void **state)
+{
+	static const struct gate_medium plain = {.bytes = 1 << 24},
+					luks = {.bytes = 1 << 24,
+						.file_system = "crypto_LUKS",
+						.unlocked = true,
+						.scanned = GATE_INFECTED};
+	struct gate_decision device = decide(ANY "set encrypted luks 15\nset scan full 16\n",
+					     KINGSTON, (struct gate_around){0}),
+			     got;
+
+	(void)state;
+	assert_int_equal(device.line, 14);
+	gate_decide_medium(&device, &plain, &got);
+	assert_int_equal(got.line, 15);
+	device.encrypted = 0;
+	gate_decide_medium(&device, &luks, &got);
+	assert_string_equal(got.why, "infected");
+	assert_int_equal(got.line, 16);
+}
+
+static void a_card_reader_is_quiet_by_its_name_or_its_driver(void **state)
+{
+	static const char *const names[] = {"USB2.0 Card Reader", "USB3.0-CRW", "Multi-Card",
+					    "Generic SD/MMC"};
+	struct gate_rules *rules = rules_of("set allow none 14\n");
+	struct gate_around around = {.now = NOW, .now_known = true};
+	struct gate_device device = make(KINGSTON);
+	struct gate_decision got;
+
+	(void)state;
+	gate_hold(&device, rules);
+	gate_decide(rules, &device, &around, &got);
+	assert_false(got.quiet);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		gate_device_says(&device, "1", "", names[i]);
+		gate_decide(rules, &device, &around, &got);
+		if (!got.quiet || got.verb != GATE_REFUSE)
+			fail_msg("'%s'", names[i]);
+	}
+	gate_device_says(&device, "1", "", "Storage");
+	strcpy(device.interfaces[0].drivers[0], "ums_realtek");
+	gate_decide(rules, &device, &around, &got);
+	assert_true(got.quiet);
+	gate_rules_free(rules);
+}
+
 static void each_partition_is_judged_by_itself(void **state)
 {
 	static const struct {
@@ -741,8 +788,11 @@ static void each_partition_is_judged_by_itself(void **state)
 		 "too-large"},
 		{JUDGED(.max_bytes = (1 << 24) - 1), DISK(.whole_disk = true), GATE_REFUSE,
 		 "too-large"},
+		{JUDGED(.max_bytes = 1 << 24), DISK(.device_bytes = 2 << 24), GATE_REFUSE,
+		 "too-large"},
 		{JUDGED(.encrypted = 7), DISK(.whole_disk = true), GATE_PASS, "parts-decide"},
 		{JUDGED(.encrypted = 7), {.bytes = 0}, GATE_PASS, "no-medium"},
+		{{.verb = GATE_OPEN, .why = "allowed"}, {.bytes = 0}, GATE_PASS, "no-medium"},
 		{{.verb = GATE_REFUSE, .why = "not-approved"},
 		 DISK(LUKS),
 		 GATE_REFUSE,
@@ -787,6 +837,8 @@ int main(void)
 		cmocka_unit_test(conditions_are_judged_at_the_medium),
 		cmocka_unit_test(storage_belongs_in_the_ports_that_the_policy_names),
 		cmocka_unit_test(class_sets_open_whatever_else_holds),
+		cmocka_unit_test(a_refused_medium_names_the_line_that_refused_it),
+		cmocka_unit_test(a_card_reader_is_quiet_by_its_name_or_its_driver),
 		cmocka_unit_test(what_holds_the_system_is_never_refused),
 		cmocka_unit_test(hardware_refuses_what_it_names_and_never_what_people_need),
 		cmocka_unit_test(a_locked_screen_shuts_what_is_newly_plugged),
