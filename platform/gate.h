@@ -18,6 +18,7 @@ struct plat_port_device {
 	unsigned char descriptors[4096]; /* longer ones are cut, and refused by who reads them */
 	size_t descriptors_len;
 	unsigned configuration; /* the one in use; 0: none chosen (it is not authorised) */
+	unsigned number;        /* of this plugging in: the same port's next has another */
 	char serial[256], maker[256], model[256]; /* as sysfs has them: not cleaned; "" none */
 	bool builtin;
 	char panel[16];
@@ -45,6 +46,12 @@ int plat_gate_devices(struct plat_gate *gate,
 /* One; ERR_NOTFOUND when it is gone. */
 int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_device *out,
 		     struct err *err);
+
+/* What a device answers where Microsoft's systems ask for its compatible IDs (Microsoft OS 1.0
+ * Descriptors), its own bytes; none when it knows of no such question.  Needs no authority of an
+ * interface and changes nothing; one that does not answer at all takes a second. */
+int plat_gate_compatible(struct plat_gate *gate, const char *port, unsigned char *out, size_t size,
+			 size_t *out_len, struct err *err);
 
 /* Every line of this kernel's modules.alias ('builtin' false) and every entry of
  * modules.builtin.modinfo ('builtin' true) that could concern a USB interface. */

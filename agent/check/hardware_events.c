@@ -29,7 +29,7 @@ static bool known_type(const char *type)
 {
 	static const char *const types[] = {"storage-refused",  "storage-opened",  "storage-shut",
 					    "hardware-refused", "hardware-opened", "hardware-shut",
-					    "hardware-seen"};
+					    "hardware-seen",    "hardware-changed"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (strcmp(types[i], type) == 0)
@@ -112,7 +112,8 @@ static void copy_user(const struct policy *policy, const struct json *from, stru
 static void write_data(const struct policy *policy, const struct json *from, const char *type,
 		       bool enforced, struct buf *out)
 {
-	bool storage = strncmp(type, "storage-", 8) == 0;
+	/* What changed was storage when it was plugged in before. */
+	bool storage = strncmp(type, "storage-", 8) == 0 || strcmp(type, "hardware-changed") == 0;
 	struct jsonw w;
 
 	jsonw_init(&w, out);

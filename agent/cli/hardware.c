@@ -207,6 +207,13 @@ static bool print_device(const struct options *options, const struct json *devic
 	return strcmp(verdict, "refused") == 0;
 }
 
+/* What is let be is counted alone, but for what is not what it was. */
+static bool passes_unseen(const struct json *device)
+{
+	return strcmp(text_of(device, "verdict"), "passed") == 0 &&
+	       strcmp(text_of(device, "why"), "was-storage") != 0;
+}
+
 static void print_head(const struct json *root)
 {
 	const char *storage = text_of(root, "storage");
@@ -235,7 +242,7 @@ static int print_table(const struct options *options, const struct json *root, s
 		return cli_fail(err);
 	print_head(root);
 	for (const struct json *d = json_first(devices); d; d = json_next(d)) {
-		if (strcmp(text_of(d, "verdict"), "passed") == 0) {
+		if (passes_unseen(d)) {
 			free++;
 			continue;
 		}

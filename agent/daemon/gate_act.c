@@ -131,11 +131,23 @@ static enum gate_verdict verdict_of(enum gate_verb verb)
 	return VERDICT_OPEN;
 }
 
-static void judge_part(struct gate *gate, const struct gate_decision *device, bool asking,
+static uint64_t disk_bytes(const struct gate_plugged *plugged)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (!*plugged->parts[i].medium.parent)
+			bytes += plugged->parts[i].medium.bytes;
+	return bytes;
+}
+
+static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 		       struct gate_part *part)
 {
+	const struct gate_decision *device = &plugged->decision;
 	struct gate_medium medium = {
 		.bytes = part->medium.bytes,
+		.device_bytes = disk_bytes(plugged),
 		.whole_disk = part->medium.has_parts,
 		.null_cipher = part->medium.null_cipher,
 		.optical = part->medium.optical,
@@ -160,12 +172,53 @@ static void judge_part(struct gate *gate, const struct gate_decision *device, bo
 	(void)text_copy(part->why, sizeof(part->why), said.why);
 	if (!part->medium.told) {
 		part->verdict = VERDICT_JUDGING;
-	} else if (strcmp(said.why, "not-scanned") == 0 && asking) {
+	} else if (strcmp(said.why, "not-scanned") == 0 && device->mode == GATE_ENFORCE) {
 		if (!part->asked)
 			ask_for_scan(gate, part);
 		if (part->asked)
 			part->verdict = VERDICT_JUDGING;
 	}
+}
+
+/* A card reader whose slots are all empty. */
+static bool is_empty(const struct gate_plugged *plugged)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (!plugged->parts[i].medium.told || plugged->parts[i].medium.bytes)
+			return false;
+	return plugged->part_count > 0;
+}
+
+static void pass_empty(struct gate_plugged *plugged)
+{
+	plugged->verdict = VERDICT_PASSED;
+	plugged->settled = true;
+	plugged->deciding = 1;
+	(void)text_copy(plugged->why, sizeof(plugged->why), plugged->parts[0].why);
+}
+
+/* Phones bring none, and what cannot be read need not. */
+static bool brings_disks(const struct gate *gate, const struct gate_plugged *plugged)
+{
+	for (unsigned i = 0; i < gate->device.interface_count; i++)
+		if (gate->device.interfaces[i].held == GATE_HELD_DRIVER ||
+		    gate->device.interfaces[i].held == GATE_HELD_STORAGE)
+			return true;
+	return plugged->alone;
+}
+
+/* What the device's own facts let in: whether there is anything in it shows a moment later. */
+static void settle_open(struct gate_plugged *plugged)
+{
+	if (is_empty(plugged)) {
+		pass_empty(plugged);
+		return;
+	}
+	for (unsigned i = 0; i < plugged->part_count && !plugged->deciding; i++)
+		if (plugged->parts[i].medium.told && plugged->parts[i].medium.bytes)
+			plugged->deciding = i + 1;
+	plugged->settled = plugged->deciding > 0;
+	plugged->unsaid |= !plugged->settled && !plugged->recorded;
 }
 
 /* The media together: the widest answer is the device's, and only if all are refused is it. */
@@ -175,6 +228,10 @@ static void add_up(struct gate_plugged *plugged)
 	bool pending = !plugged->part_count;
 
 	plugged->deciding = 0;
+	if (is_empty(plugged)) {
+		pass_empty(plugged);
+		return;
+	}
 	for (unsigned i = 0; i < plugged->part_count; i++) {
 		const struct gate_part *part = &plugged->parts[i];
 
@@ -215,13 +272,13 @@ void gate_judge_parts(struct gate *gate, struct gate_plugged *plugged)
 	plugged->verdict = verdict_of(decision->verb);
 	plugged->line = decision->line;
 	(void)text_copy(plugged->why, sizeof(plugged->why), decision->why);
-	for (unsigned i = 0; i < plugged->part_count; i++) {
-		struct gate_part *part = &plugged->parts[i];
-
-		judge_part(gate, decision, decision->mode == GATE_ENFORCE, part);
-	}
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		judge_part(gate, plugged, &plugged->parts[i]);
 	if (decision->verb == GATE_JUDGE)
 		add_up(plugged);
+	else if ((decision->verb == GATE_OPEN || decision->verb == GATE_READ_ONLY) &&
+		 brings_disks(gate, plugged))
+		settle_open(plugged);
 }
 
 /* --- acting --- */

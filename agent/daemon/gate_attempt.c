@@ -16,8 +16,9 @@ static bool is_storage(const struct gate_plugged *plugged)
 
 static void name_event(const struct gate_plugged *plugged, char out[24])
 {
-	bool was_open = plugged->recorded && (plugged->recorded_verdict == VERDICT_OPEN ||
-					      plugged->recorded_verdict == VERDICT_READ_ONLY);
+	bool was_open = plugged->unsaid ||
+			(plugged->recorded && (plugged->recorded_verdict == VERDICT_OPEN ||
+					       plugged->recorded_verdict == VERDICT_READ_ONLY));
 	const char *what = "opened";
 
 	if (plugged->verdict == VERDICT_REFUSED)
@@ -74,6 +75,19 @@ static void record_quiet(struct gate *gate, const struct gate_plugged *plugged)
 	gate_record_event(&gate->record, &event, plat_uptime_ms());
 }
 
+void gate_record_change(struct gate *gate, const struct gate_plugged *plugged)
+{
+	struct gate_event event;
+
+	fill_event(gate, plugged, &event);
+	event.enforced = false;
+	event.verdict = gate_verdict_name(VERDICT_PASSED);
+	event.line = 0;
+	(void)text_copy(event.type, sizeof(event.type), "hardware-changed");
+	(void)text_copy(event.why, sizeof(event.why), "was-storage");
+	gate_record_event(&gate->record, &event, plat_uptime_ms());
+}
+
 static bool is_quiet(const struct gate_plugged *plugged)
 {
 	return plugged->deciding ? plugged->parts[plugged->deciding - 1].quiet
@@ -98,6 +112,7 @@ void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged)
 		name_event(plugged, event.type);
 		gate_record_event(&gate->record, &event, plat_uptime_ms());
 	}
+	plugged->unsaid = false;
 	plugged->recorded = true;
 	plugged->recorded_verdict = plugged->verdict;
 	plugged->recorded_enforced = enforced;

@@ -9,6 +9,8 @@
 #include "agent/base/text.h"
 #include "agent/gate/rules.h"
 
+enum { CLASS_HID = 0x03 };
+
 static bool has_twin(const struct gate *gate, const struct gate_plugged *one)
 {
 	size_t len = strlen(one->shown.id);
@@ -106,6 +108,23 @@ static void take_shown(struct gate *gate, struct gate_plugged *plugged)
 		(void)text_copy(shown->reference, sizeof(shown->reference), known->reference);
 }
 
+/* A stick that comes back as a keyboard: nobody's keyboard is refused, but it is told of. */
+static void compare_with_before(struct gate *gate, struct gate_plugged *plugged)
+{
+	struct gate_known *known = gate_memory_known(&gate->memory, plugged->shown.id);
+	bool stores = strcmp(plugged->shown.kind, "storage") == 0, types = false;
+
+	for (unsigned i = 0; i < gate->device.interface_count; i++)
+		types |= gate->device.interfaces[i].class == CLASS_HID;
+	if (!known || plugged->alone || gate_serial_is_weak(&gate->device))
+		return;
+	if (types && known->stored && !plugged->was_storage)
+		gate_record_change(gate, plugged);
+	plugged->was_storage = types && known->stored;
+	if (stores && !types && !known->stored)
+		known->stored = gate->memory.changed = true;
+}
+
 /* Whether media that were refused are to be looked at once more. */
 static bool asks_other_things(const struct gate_decision *a, const struct gate_decision *b)
 {
@@ -134,6 +153,8 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged)
 			known->baseline = gate->memory.changed = true;
 	}
 	gate->changed = true;
+	if (gate->rules && gate->rules->storage_mode != GATE_OFF)
+		compare_with_before(gate, plugged);
 	if (!gate->rules) { /* nothing was decided: what waits goes on waiting */
 		plugged->decision = (struct gate_decision){.verb = GATE_PASS, .mode = GATE_OFF};
 		plugged->verdict = plugged->held && strcmp(gate->rules_state, "damaged") == 0
@@ -149,6 +170,8 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged)
 	if (asks_other_things(&before, &plugged->decision))
 		plugged->parts_refused = false;
 	gate_judge_parts(gate, plugged);
+	if (plugged->was_storage && plugged->verdict == VERDICT_PASSED)
+		(void)text_copy(plugged->why, sizeof(plugged->why), "was-storage");
 	gate_act(gate, plugged);
 	gate_put_on_record(gate, plugged);
 }

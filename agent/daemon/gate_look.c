@@ -2,6 +2,7 @@
  * What is found is judged, what is gone is forgotten.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/daemon/gate_plugged.h"
+#include "agent/gate/compatible.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,28 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+
+/* Once a plugging in: what is asked goes to the device itself. */
+static void ask(struct gate *gate, const struct plat_port_device *raw, struct gate_plugged *plugged)
+{
+	uint64_t asking = (uint64_t)raw->number << 16 | raw->configuration << 1 | 1;
+	unsigned char ids[GATE_COMPATIBLE_MAX];
+	size_t len = 0;
+	struct err err;
+
+	if (!gate->rules || !gate_compatible_asks(&gate->device, gate->rules))
+		return;
+	if (plugged->asked != asking) {
+		plugged->asked = asking;
+		plugged->says_mtp = 0;
+		if (plat_gate_compatible(gate->platform, raw->port, ids, sizeof(ids), &len, &err) ==
+		    0)
+			plugged->says_mtp = gate_compatible_media(&gate->device, ids, len);
+		else if (err.code != ERR_NOTFOUND)
+			log_warn("%s is not asked whether it is MTP: %s", raw->port, err.msg);
+	}
+	gate_compatible_hold(&gate->device, gate->rules, plugged->says_mtp);
+}
 
 static void look_at_device(struct gate *gate, const struct plat_port_device *raw)
 {
@@ -19,6 +42,7 @@ static void look_at_device(struct gate *gate, const struct plat_port_device *raw
 		return;
 	plugged->marked = true;
 	gate_facts(raw, &gate->aliases, gate->rules, &gate->device);
+	ask(gate, raw, plugged);
 	/* What an earlier run of ours let through is not plugged in newly. */
 	for (unsigned i = 0; i < gate->device.interface_count; i++)
 		was_let |= gate->device.interfaces[i].held != GATE_FREE &&

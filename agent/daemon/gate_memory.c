@@ -47,7 +47,7 @@ static struct gate_known *make_room(struct gate_memory *memory)
 	return oldest;
 }
 
-static struct gate_known *find(struct gate_memory *memory, const char *id)
+struct gate_known *gate_memory_known(struct gate_memory *memory, const char *id)
 {
 	for (size_t i = 0; i < memory->count; i++)
 		if (strcmp(memory->known[i].id, id) == 0)
@@ -57,7 +57,7 @@ static struct gate_known *find(struct gate_memory *memory, const char *id)
 
 struct gate_known *gate_memory_find(struct gate_memory *memory, const char *id)
 {
-	struct gate_known *known = find(memory, id);
+	struct gate_known *known = gate_memory_known(memory, id);
 	size_t size = strlen(id) + 1;
 	char *copy;
 
@@ -93,7 +93,7 @@ static char *next_word(char **cursor)
 
 static void take_line(struct gate_memory *memory, char *line)
 {
-	enum { ID, REFERENCE, BASELINE, PRINT, APPROVAL, DAY, NUMBER, WORDS };
+	enum { ID, REFERENCE, WAS, PRINT, APPROVAL, DAY, NUMBER, WORDS };
 	char *words[WORDS];
 	struct gate_known *known;
 	unsigned char print[8];
@@ -108,13 +108,15 @@ static void take_line(struct gate_memory *memory, char *line)
 	    strlen(words[APPROVAL]) >= sizeof(known->approval) ||
 	    text_hex_decode(words[PRINT], print, sizeof(print)) < 0 ||
 	    text_int(words[DAY], 0, INT32_MAX, &day) < 0 ||
-	    text_int(words[NUMBER], 0, UINT32_MAX, &number) < 0 || find(memory, words[ID]))
+	    text_int(words[NUMBER], 0, UINT32_MAX, &number) < 0 ||
+	    gate_memory_known(memory, words[ID]))
 		return;
 	known = gate_memory_find(memory, words[ID]);
 	if (!known)
 		return;
 	(void)text_copy(known->reference, sizeof(known->reference), words[REFERENCE]);
-	known->baseline = strcmp(words[BASELINE], "baseline") == 0;
+	known->baseline = strstr(words[WAS], "baseline");
+	known->stored = strstr(words[WAS], "stored");
 	for (size_t i = 0; i < sizeof(print); i++)
 		known->print = known->print << 8 | print[i];
 	if (strcmp(words[APPROVAL], "-") != 0)
@@ -156,6 +158,7 @@ static int by_use(const void *a, const void *b)
 
 int gate_memory_save(struct gate_memory *memory, const char *path, struct err *err)
 {
+	static const char *const was[2][2] = {{"-", "baseline"}, {"stored", "baseline,stored"}};
 	struct buf text;
 	int ret;
 
@@ -168,7 +171,7 @@ int gate_memory_save(struct gate_memory *memory, const char *path, struct err *e
 		const struct gate_known *known = &memory->known[i];
 
 		buf_addf(&text, "%s %s %s %016llx %s %lld %lu\n", known->id, known->reference,
-			 known->baseline ? "baseline" : "-", (unsigned long long)known->print,
+			 was[known->stored][known->baseline], (unsigned long long)known->print,
 			 known->approval[0] ? known->approval : "-", (long long)known->day,
 			 (unsigned long)known->count);
 	}

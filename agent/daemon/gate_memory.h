@@ -1,8 +1,8 @@
 /* Devices that were seen on this machine: STATE/hardware/seen, a line a device.
  *
- *   0951:1666:60A44C41 K7Q2MX baseline 0123456789abcdef EX-12 20765 3
- *   (id, reference, baseline or -, print, approval or -, the day that quiet ones were counted, how
- *   many; blanks in an id are '_' already)
+ *   0951:1666:60A44C41 K7Q2MX baseline,stored 0123456789abcdef EX-12 20765 3
+ *   (id, reference, what it was or -, print, approval or -, the day that quiet ones were counted,
+ * how many; blanks in an id are '_' already)
  *
  * A reference is drawn at random, so that nobody can plug something that has another's.  What is
  * plugged when the file is made is the baseline: known since enrolment.  At most GATE_MEMORY_MAX
@@ -27,6 +27,7 @@ struct gate_known {
 	char *id;
 	char reference[GATE_REFERENCE];
 	bool baseline;
+	bool stored;       /* it was storage, and no keyboard or pointer was in it */
 	uint64_t print;    /* of its facts when it was approved; 0: it never was */
 	char approval[64]; /* the exception it was opened by; "" the policy itself */
 	int64_t day;       /* days since 1970; what is quiet is counted by the day */
@@ -47,7 +48,9 @@ void gate_memory_load(struct gate_memory *memory, const char *path);
 int gate_memory_save(struct gate_memory *memory, const char *path, struct err *err);
 void gate_memory_clear(struct gate_memory *memory);
 
-/* The device's entry, made when it is new; valid until the next call.  NULL without memory. */
+/* The device's entry; NULL: it was never seen. */
+struct gate_known *gate_memory_known(struct gate_memory *memory, const char *id);
+/* The same, made when it is new; valid until the next call.  NULL without memory. */
 struct gate_known *gate_memory_find(struct gate_memory *memory, const char *id);
 
 #endif

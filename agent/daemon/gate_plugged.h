@@ -45,7 +45,9 @@ struct gate_plugged {
 	bool marked;           /* seen in this walk */
 	struct gate_facts_shown shown;
 	uint64_t print;
-	bool held; /* some interface of it is the gate's business */
+	uint64_t asked;    /* which plugging in and configuration was asked whether it is MTP */
+	uint32_t says_mtp; /* a bit for each interface that is */
+	bool held;         /* some interface of it is the gate's business */
 	bool holds_system;
 	bool locked_out;    /* it was plugged in while the screen was locked */
 	bool parts_refused; /* its media were all refused: shut until something changes */
@@ -57,6 +59,8 @@ struct gate_plugged {
 	unsigned deciding; /* the part whose word 'why' is, plus one; 0: the device's own */
 	struct gate_part parts[GATE_PARTS_MAX];
 	unsigned part_count;
+	bool was_storage; /* and nothing else, when it was plugged in before; now it types */
+	bool unsaid;      /* it is open, which is put on record when something is seen in it */
 	bool recorded;
 	enum gate_verdict recorded_verdict;
 	char recorded_exception[64];
@@ -112,6 +116,8 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged);
 
 /* gate_attempt.c: an attempt is recorded when its answer stands, and again when that changes. */
 void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged);
+/* What was storage before types now. */
+void gate_record_change(struct gate *gate, const struct gate_plugged *plugged);
 
 /* gate_act.c: reads the media of a device into 'parts', keeping what is known of them. */
 void gate_read_parts(struct gate *gate, struct gate_plugged *plugged);

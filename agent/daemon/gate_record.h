@@ -15,6 +15,8 @@
  *   storage-shut      it was open and is no more: an approval's end, a revocation, a new policy
  *   hardware-refused, hardware-opened, hardware-shut    the same of what is not storage
  *   hardware-seen     what is not worth an event of its own, once a day a device: "count" of it
+ *   hardware-changed  what was storage, and nothing else, came back with a keyboard or a pointer in
+ *                     it: they work, "why" is "was-storage"
  *   events-lost       "count" lines could not be written; it has no device
  * "kind" is "storage", "media" (phones and cameras: PTP, MTP), "network", "other" ...; "maker",
  * "model" and the id's serial are the device's own words, cleaned and bounded, no more.  Members

@@ -1,10 +1,11 @@
-/* What this kernel would bind to an interface, by its own tables.
- * SPDX-License-Identifier: Apache-2.0 */
+/* What this kernel would bind to an interface, by its own tables; and what the device answers
+ * itself. SPDX-License-Identifier: Apache-2.0 */
 #include "agent/gatekeeper/gatekeeper.h"
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
+#include "agent/gate/compatible.h"
 #include "agent/gate/hold.h"
 #include "platform/gate.h"
 #include "platform/kernel.h"
@@ -81,6 +82,23 @@ void keep_resolve(struct gate_device *device, const char *modules)
 		if (!brought)
 			log_warn("more than usual waits for caretakerd: %s", err.msg);
 	}
+	plat_gate_close(gate);
+}
+
+void keep_ask(struct gate_device *device, const struct gate_rules *rules)
+{
+	unsigned char ids[GATE_COMPATIBLE_MAX];
+	struct plat_gate *gate = NULL;
+	struct err err;
+	size_t len;
+
+	if (!gate_compatible_asks(device, rules))
+		return;
+	if (open_tables(NULL, &gate, &err) == 0 &&
+	    plat_gate_compatible(gate, device->port, ids, sizeof(ids), &len, &err) == 0)
+		gate_compatible_hold(device, rules, gate_compatible_media(device, ids, len));
+	else if (err.code != ERR_NOTFOUND)
+		log_warn("%s is not asked whether it is MTP: %s", device->port, err.msg);
 	plat_gate_close(gate);
 }
 

@@ -58,6 +58,8 @@ bool keep_read_ids(const char *port, struct gate_device *out);
 /* --- aliases.c --- */
 /* Asks this kernel's tables what would bind; sets 'aliases_unread' where they cannot be read. */
 void keep_resolve(struct gate_device *device, const char *modules);
+/* Asks the device, where that is worth it, whether an interface of a vendor's own class is MTP. */
+void keep_ask(struct gate_device *device, const struct gate_rules *rules);
 /* Prints each alias of a storage driver; -1 when the tables cannot be read. */
 int keep_print_aliases(const char *modules, struct err *err);
 void keep_set_modules(const char *folder); /* instead of /lib/modules/RELEASE; kept */

@@ -215,6 +215,7 @@ int keep_device(const char *name)
 	keep_resolve(&device, NULL);
 	rules = read_rules();
 	gate_hold(&device, rules);
+	keep_ask(&device, rules);
 	for (unsigned i = 0; i < device.interface_count; i++)
 		waits |= gate_waits(&device.interfaces[i], rules);
 	waits = waits && !is_system(&device);

@@ -31,6 +31,7 @@ static const struct {
 	{"allowed", "the policy allows it"},
 	{"approved-stick", "it is approved"},
 	{"approved-person", "the person who uses it is approved"},
+	{"was-storage", "it was storage before, and a keyboard or pointer is in it now"},
 	{"class-set", "it is a board for lessons"},
 	/* a medium */
 	{"no-medium", "nothing is in it"},

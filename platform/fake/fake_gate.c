@@ -61,6 +61,20 @@ int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_
 	return err_set(err, ERR_NOTFOUND, "nothing is plugged in at '%s'", port);
 }
 
+int plat_gate_compatible(struct plat_gate *gate, const char *port, unsigned char *out, size_t size,
+			 size_t *out_len, struct err *err)
+{
+	(void)gate;
+	(void)port;
+	fake_gate.asked++;
+	if (answer(err) < 0)
+		return -1;
+	*out_len = fake_gate.compatible_len < size ? fake_gate.compatible_len : size;
+	if (*out_len)
+		memcpy(out, fake_gate.compatible, *out_len);
+	return 0;
+}
+
 int plat_gate_aliases(struct plat_gate *gate,
 		      void (*each)(void *ctx, bool builtin, const char *entry, size_t len),
 		      void *ctx, struct err *err)

@@ -12,6 +12,10 @@ struct fake_gate {
 	size_t device_count;
 	const struct plat_medium *media;
 	size_t medium_count;
+	const unsigned char *compatible; /* what every device answers that is asked for its
+					    compatible IDs; NULL: nothing */
+	size_t compatible_len;
+	unsigned asked;             /* how often one was */
 	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
 	const char *user;           /* at the seat; NULL: nobody */
 	bool locked;

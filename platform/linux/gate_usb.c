@@ -81,7 +81,7 @@ int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_
 {
 	struct interface_list list = {gate, out};
 	char path[128], said[16];
-	uint64_t configuration;
+	uint64_t configuration, number;
 	long len;
 
 	if (!gate_is_port(port))
@@ -107,6 +107,9 @@ int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_
 	(void)snprintf(path, sizeof(path), USB "/%s/bConfigurationValue", port);
 	if (gate_number(gate, path, 10, &configuration))
 		out->configuration = (unsigned)configuration & 0xff;
+	(void)snprintf(path, sizeof(path), USB "/%s/devnum", port);
+	if (gate_number(gate, path, 10, &number))
+		out->number = (unsigned)number;
 	(void)snprintf(path, sizeof(path), USB "/%s", port);
 	gate_each(gate, path, one_interface, &list);
 	qsort(out->interfaces, out->interface_count, sizeof(out->interfaces[0]), by_number);

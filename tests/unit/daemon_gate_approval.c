@@ -12,8 +12,11 @@ static void only_the_stick_that_was_approved_opens(void **state)
 	assert_string_equal(done, "");
 	last_line_has("\"why\":\"not-approved\"");
 	plug("2-2", "60A44C41");
+	hold("2-2", "sda", "vfat");
 	bound("2-2");
 	assert_string_equal(done, "let 2-2:1.0");
+	assert_int_equal(lines(), 1); /* nothing is seen in it yet */
+	told("sda", "2-2");
 	last_line_has("\"why\":\"approved-stick\",\"line\":4,\"exception\":\"EX-12\"");
 }
 
@@ -23,10 +26,12 @@ static void an_approval_opens_what_is_plugged_without_replugging(void **state)
 	put_rules(APPROVED);
 	start();
 	plug("2-1", "60A44C41");
+	hold("2-1", "sda", "vfat");
 	bound("2-1");
 	assert_string_equal(done, "");
 	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-12 0\n");
 	assert_string_equal(done, "let 2-1:1.0");
+	told("sda", "2-1");
 	last_line_has("\"type\":\"storage-opened\"");
 }
 
@@ -89,15 +94,19 @@ static void a_person_s_approval_ends_when_somebody_else_sits_there(void **state)
 	fake_gate.user = "ann";
 	start();
 	plug("2-1", "60A44C41");
+	hold("2-1", "sda", "vfat");
 	bound("2-1");
 	assert_string_equal(done, "let 2-1:1.0");
+	told("sda", "2-1");
 	last_line_has("\"user\":\"ann\"");
+	done[0] = '\0';
 	fake_gate.user = "bob";
 	gate_seat_changed(gate);
-	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0");
+	assert_string_equal(done, "close sda, close sda1, shut 2-1:1.0");
+	done[0] = '\0';
 	fake_gate.user = "ann";
 	gate_seat_changed(gate);
-	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0, let 2-1:1.0");
+	assert_string_equal(done, "let 2-1:1.0");
 }
 
 static void two_sticks_with_one_serial_are_both_refused(void **state)

@@ -100,6 +100,149 @@ static void a_reference_stays_with_its_device(void **state)
 	assert_null(strstr(strstr(fake_file_text(SHOWN), before) + 6, before));
 }
 
+/* A card reader's slot: a disk without a medium, until a card comes. */
+static struct plat_medium *slot(const char *port)
+{
+	struct plat_medium *disk = &behind[behind_count];
+
+	hold(port, "sda", "");
+	behind_count--; /* no partition */
+	disk->bytes = 0;
+	disk->has_parts = false;
+	show_media();
+	return disk;
+}
+
+static void an_empty_reader_is_a_line_a_day_and_its_card_an_event(void **state)
+{
+	static const char *const all[] = {ANY, ENCRYPTED};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		struct plat_medium *disk = NULL;
+
+		set_up(state);
+		put_rules(all[i]);
+		start();
+		for (unsigned k = 0; k < 3; k++) {
+			plug("2-1", "60A44C41");
+			behind_count = 0;
+			disk = slot("2-1");
+			bound("2-1");
+			told("sda", "2-1");
+			assert_int_equal(lines(), 1);
+			last_line_has("\"type\":\"hardware-seen\",\"count\":1");
+			last_line_has("\"why\":\"no-medium\"");
+			if (k < 2)
+				unplug("2-1");
+		}
+		disk->bytes = 1 << 20;
+		strcpy(disk->file_system, "BitLocker");
+		show_media();
+		told("sda", "2-1");
+		assert_int_equal(lines(), 2);
+		last_line_has("\"type\":\"storage-opened\"");
+		last_line_has("\"bytes\":1048576,\"file_system\":\"BitLocker\"");
+		tear_down(state);
+	}
+	set_up(state);
+}
+
+static void what_is_shut_before_anything_was_seen_in_it_was_open(void **state)
+{
+	(void)state;
+	put_rules(ANY);
+	start();
+	plug("2-1", "60A44C41");
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	assert_int_equal(lines(), 0);
+	new_rules(BLOCK);
+	assert_int_equal(lines(), 1);
+	last_line_has("\"type\":\"storage-shut\"");
+}
+
+static struct plat_port_device *plug_keyboard(const char *port, const char *serial)
+{
+	struct plat_port_device *device = plug_as(port, 0x1666, serial, 3, "01ip01");
+
+	device->interfaces[0].authorized = true;
+	return device;
+}
+
+static void a_stick_that_comes_back_as_a_keyboard_types_and_is_told_of(void **state)
+{
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	plug_keyboard("2-2", "OTHER"); /* was never anything else */
+	bound("2-2");
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	unplug("2-1");
+	assert_int_equal(lines(), 1);
+	plug_keyboard("2-1", "60A44C41");
+	bound("2-1");
+	bound("2-1");
+	assert_string_equal(done, "");
+	assert_int_equal(lines(), 2);
+	last_line_has("\"type\":\"hardware-changed\",\"count\":1,\"enforced\":false");
+	last_line_has("\"verdict\":\"passed\",\"why\":\"was-storage\"");
+	shown_has("\"why\":\"was-storage\"");
+	/* A new daemon knows it from its file. */
+	gate_free(gate);
+	start();
+	assert_int_equal(lines(), 3);
+}
+
+static void a_keyboard_with_storage_was_so_from_the_first(void **state)
+{
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		struct plat_port_device *device = plug("2-1", "60A44C41");
+
+		device->interface_count = 2;
+		strcpy(device->interfaces[1].name, "2-1:1.1");
+		strcpy(device->interfaces[1].modalias,
+		       "usb:v0951p1666d0110dc00dsc00dp00ic03isc01ip01in01");
+		device->interfaces[1].number = 1;
+		bound("2-1");
+		unplug("2-1");
+	}
+	assert_null(strstr(fake_file_text(EVENTS), "hardware-changed"));
+}
+
+static void a_vendor_s_own_interface_is_asked_once_whether_it_is_mtp(void **state)
+{
+	/* A head and one section: interface 0 is MTP. */
+	static const unsigned char ids[40] = {40, 0, 0, 0, 0, 1, 4, 0,   1,   0,  0,
+					      0,  0, 0, 0, 0, 0, 1, 'M', 'T', 'P'};
+
+	(void)state;
+	put_rules(BLOCK);
+	fake_gate.compatible = ids;
+	fake_gate.compatible_len = sizeof(ids);
+	start();
+	plug_as("2-1", 0x1666, "60A44C41", 0xff, "00ip00");
+	bound("2-1");
+	bound("2-1");
+	assert_int_equal(fake_gate.asked, 1);
+	assert_string_equal(done, "");
+	shown_has("\"kind\":\"media\"");
+	shown_has("\"why\":\"not-allowed\"");
+	devices[0].number++; /* it was plugged in again, and no event said so */
+	bound("2-1");
+	assert_int_equal(fake_gate.asked, 2);
+	new_rules(ANY);
+	assert_string_equal(done, "let 2-1:1.0");
+	/* Under audit nothing is touched: it is asked nothing. */
+	devices[0].number++;
+	new_rules("mode storage audit 3\nmode hardware audit 9\nset allow none 4\n");
+	assert_int_equal(fake_gate.asked, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +251,11 @@ int main(void)
 		TEST(a_full_disk_loses_no_count),
 		TEST(a_phone_that_charges_is_counted_once_a_day),
 		TEST(a_reference_stays_with_its_device),
+		TEST(an_empty_reader_is_a_line_a_day_and_its_card_an_event),
+		TEST(what_is_shut_before_anything_was_seen_in_it_was_open),
+		TEST(a_stick_that_comes_back_as_a_keyboard_types_and_is_told_of),
+		TEST(a_keyboard_with_storage_was_so_from_the_first),
+		TEST(a_vendor_s_own_interface_is_asked_once_whether_it_is_mtp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
