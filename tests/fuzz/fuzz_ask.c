@@ -11,9 +11,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	unsigned char again[ASK_SIZE];
+	struct ask_code code;
 	struct ask ask;
 	struct err err;
 
+	if (ask_code_parse(data, len, &code, &err) == 0 &&
+	    (ask_code_encode(&code, again, &err) < 0 || memcmp(again, data, ASK_SIZE) != 0))
+		abort();
 	if (ask_parse(data, len, &ask, &err) < 0)
 		return 0;
 	if (ask_encode(&ask, again, &err) < 0 || len != ASK_SIZE ||
