@@ -97,9 +97,15 @@ static void print_because(const char *token)
 
 static void print_verdict(const struct json *of, bool enforced)
 {
+	const char *why = text_of(of, "why");
+
+	if (strcmp(why, "was-storage") == 0) {
+		printf("works, but %s", reason_storage(why));
+		return;
+	}
 	printf("%s", enforced ? "" : "would be ");
 	cli_print_clean(text_of(of, "verdict"));
-	print_because(text_of(of, "why"));
+	print_because(why);
 }
 
 static void print_line(const struct options *options, const struct json *device)
@@ -162,15 +168,20 @@ static void print_media(const struct json *device, bool enforced)
 static void print_approval(const struct json *device)
 {
 	const char *reference = text_of(device, "reference"), *id = text_of(device, "id");
+	const char *todo = reason_storage_todo(text_of(device, "why"));
+	bool refused = strcmp(text_of(device, "verdict"), "refused") == 0;
 
-	if (!flag_of(device, "may_ask", false) || !*reference)
-		return;
-	printf("          to ask for it: caretaker hardware ask ");
-	cli_print_clean(reference);
-	printf(" --reason \"...\"\n          to approve it: caretaker-collector requests approve ");
-	cli_print_clean(reference);
-	printf("\n");
-	if (*id) {
+	if (todo && (refused || strcmp(text_of(device, "verdict"), "passed") == 0))
+		printf("          what helps: %s\n", todo);
+	if (flag_of(device, "may_ask", false) && *reference) {
+		printf("          to ask for it: caretaker hardware ask ");
+		cli_print_clean(reference);
+		printf(" --reason \"...\"\n          to approve it: caretaker-collector requests "
+		       "approve ");
+		cli_print_clean(reference);
+		printf("\n");
+	}
+	if (refused && *id) {
 		printf("          its id, for a policy or an exception: ");
 		cli_print_clean(id);
 		printf("\n");

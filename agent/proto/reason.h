@@ -35,5 +35,7 @@ const struct reason *reason_at(enum control_id control, size_t i);
 /* A clause that follows "because", for a token of the gate's ("not-approved": "nobody approved
  * it"); NULL for one of a newer gate. */
 const char *reason_storage(const char *token);
+/* What whoever holds the device can do ("plug it in at the front"); NULL: nothing but to ask. */
+const char *reason_storage_todo(const char *token);
 
 #endif

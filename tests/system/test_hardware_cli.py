@@ -61,6 +61,43 @@ B4N7TY    storage, port 2-2
     assert said.returncode == 0 and json.loads(said.stdout) == SHOWN
 
 
+@pytest.mark.parametrize('why, because, helps', [
+    ('wrong-port', 'storage works in the front ports only', 'plug it into a port at the front'),
+    ('too-deep', 'it is behind more hubs than storage may be', 'plug it into the computer itself, not into a hub'),
+    ('screen-locked', 'it was plugged in while the screen was locked',
+     'unlock the screen: then it is looked at again'),
+    ('plain', 'it is not encrypted', 'use one that is'),
+    ('changed-device', 'it is not the device that was approved, though it says so',
+     'use another stick, and show this one to whoever approved it'),
+    ('infected', 'the anti-virus found something on it',
+     'use it nowhere, and show it to whoever looks after the computers'),
+])
+def test_whoever_holds_what_was_refused_reads_what_helps(machine, why, because, helps):
+    refused = {'id': '0951:1666:1', 'port': '2-2', 'kind': 'storage', 'verdict': 'refused', 'enforced': True,
+               'why': why, 'line': 3}
+    machine.show(dict(SHOWN, devices=[refused]))
+    assert machine('hardware').stdout.split('\n\n')[1] == f'''\
+-         storage, port 2-2
+          refused because {because}
+          policy line 3
+          what helps: {helps}
+          its id, for a policy or an exception: 0951:1666:1
+'''
+
+
+def test_what_works_is_counted_alone_unless_it_was_storage_before(machine):
+    keys = {'reference': 'K7Q2MX', 'id': '0951:1666:1', 'port': '2-2', 'kind': 'input', 'maker': 'Kingston',
+            'verdict': 'passed', 'enforced': False, 'why': 'was-storage'}
+    machine.show(dict(SHOWN, devices=[keys, SHOWN['devices'][0]]))
+    done = machine('hardware')
+    assert done.returncode == 0 and done.stdout.split('\n\n')[1:] == ['''\
+K7Q2MX    Kingston, input, port 2-2
+          works, but it was storage before, and a keyboard or pointer is in it now
+          what helps: pull it out unless you know why''', '''\
+1 other device the policy lets be.
+''']
+
+
 def test_what_would_be_refused_and_a_machine_without_rules(machine):
     shown = dict(SHOWN, storage='audit', devices=[dict(SHOWN['devices'][1], enforced=False)])
     machine.show(shown)
