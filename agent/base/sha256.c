@@ -47,7 +47,8 @@ static void take_block(uint32_t state[8], const unsigned char *block)
 		uint32_t two = (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) +
 			       ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 
-		memmove(s + 1, s, 7 * sizeof(*s));
+		for (unsigned j = 7; j > 0; j--)
+			s[j] = s[j - 1];
 		s[4] += one;
 		s[0] = one + two;
 	}
