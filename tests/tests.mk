@@ -67,7 +67,8 @@ test-vm: $(B)/facts $(B)/caretaker-gate $(B)/deb/made ## what needs a kernel of 
 check: layers headers unit corpus system ## everything but the VM
 
 # make fuzz FUZZ=policy [FUZZ_SECONDS=600]: clang's libFuzzer, into build/fuzz (never the corpus).
-FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+               -fsanitize-ignorelist=tests/fuzz/uninstrumented -fsanitize-coverage-ignorelist=tests/fuzz/uninstrumented
 FUZZ_SRC     = $(SRC_controls) $(SRC_gate) $(SRC_policy) $(SRC_proto) $(SRC_base) \
                $(if $(filter linux_%,$(FUZZ)),$(SRC_platform),$(SRC_fake)) \
                $(if $(filter collector_%,$(FUZZ)),$(filter-out %/main.c,$(wildcard tools/collector/*.c))) \
