@@ -21,6 +21,10 @@ struct plat_port_device {
 	unsigned number;        /* of this plugging in: the same port's next has another */
 	char serial[256], maker[256], model[256]; /* as sysfs has them: not cleaned; "" none */
 	bool builtin;
+	/* A memory card in a slot of its own: 'port' is its name ("mmc0:aaaa"), its only
+	 * interface's too, and it has no descriptors but these. */
+	bool card;
+	uint16_t vendor, product; /* of a card: who made it and for whom */
 	char panel[16];
 	struct plat_port_interface {
 		char name[32];
@@ -39,7 +43,8 @@ struct plat_gate;
 int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err);
 void plat_gate_close(struct plat_gate *gate);
 
-/* Every device at a port, root hubs left out; -1 ends the walk when 'each' returns it. */
+/* Every device at a port, root hubs left out, and every memory card in a slot of its own; -1 ends
+ * the walk when 'each' returns it. */
 int plat_gate_devices(struct plat_gate *gate,
 		      int (*each)(void *ctx, const struct plat_port_device *device), void *ctx,
 		      struct err *err);
@@ -63,16 +68,17 @@ int plat_gate_aliases(struct plat_gate *gate,
  * kernel's refusal but ours after it.  Without a controller it does: a new one begins so. */
 bool plat_gate_begins_shut(struct plat_gate *gate);
 
-/* Authorises the interface and has a driver looked for, or takes its driver and its authority. */
+/* Authorises the interface and has a driver looked for, or takes its driver and its authority.  A
+ * card has no authority, only its driver. */
 int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err);
 int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *err);
 
-/* Disks and partitions that hang on a device ("2-1") or stand by themselves (card readers, eSATA,
+/* Disks and partitions that hang on a device ("2-1", "mmc0:aaaa") or stand by themselves (eSATA,
  * optical). */
 struct plat_medium {
 	char name[32];   /* "sda1" */
 	char parent[32]; /* "sda"; "" for a disk */
-	char port[32];   /* of the USB device it hangs on; "" none */
+	char port[32];   /* of the USB device or card it hangs on; "" none */
 	char bus[12]; /* "usb", "mmc", "ata", "nvme", "thunderbolt" ...: what it is plugged into */
 	uint64_t bytes;
 	bool removable, read_only, optical;

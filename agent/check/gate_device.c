@@ -46,6 +46,12 @@ int gate_device_from(struct plat_gate *gate, const struct plat_port_device *port
 {
 	struct err unread;
 
+	if (port->card) {
+		gate_device_card(out, port->port, port->vendor, port->product,
+				 port->interfaces[0].authorized);
+		gate_device_says(out, port->serial, port->maker, port->model);
+		return 0;
+	}
 	if (gate_device_parse_configuration(port->descriptors, port->descriptors_len,
 					    port->configuration, out, err) < 0)
 		return err_wrap(err, "port %s", port->port);

@@ -30,6 +30,8 @@ static int take_port(void *ctx, const struct plat_port_device *device)
 {
 	struct ports *ports = ctx;
 
+	if (device->card)
+		return 0; /* its slot has no name that a policy could use */
 	if (ports->count == PORTS_MAX)
 		return -1;
 	(void)text_copy(ports->names[ports->count], NAME_MAX_BYTES, device->port);

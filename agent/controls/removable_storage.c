@@ -89,7 +89,8 @@ static int take_device(void *ctx, const struct plat_port_device *device)
 	if (*verdict && strcmp(verdict, "refused") != 0)
 		return 0;
 	for (unsigned i = 0; i < device->interface_count; i++) {
-		if (!device->interfaces[i].bound || !stores(&device->interfaces[i]))
+		if (!device->interfaces[i].bound ||
+		    !(device->card || stores(&device->interfaces[i])))
 			continue;
 		(void)snprintf(name, sizeof(name), "storage at port %.15s", device->port);
 		names_add(&look->let_by, name);

@@ -69,7 +69,8 @@ static bool word_is(const char *word, const char *const *words)
 	return false;
 }
 
-static void usb_event(struct gate *gate, const struct plat_device_event *event)
+/* Of a USB device or a card. */
+static void port_event(struct gate *gate, const struct plat_device_event *event)
 {
 	const struct gate_plugged *plugged = gate_find(gate, event->name);
 	char id[GATE_ID] = "";
@@ -90,12 +91,15 @@ static void usb_event(struct gate *gate, const struct plat_device_event *event)
 
 void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 {
-	static const char *const usb_actions[] = {"add", "bind", "remove", NULL};
+	static const char *const port_actions[] = {"add", "bind", "remove", NULL};
 	static const char *const block_actions[] = {"add", "change", "remove", NULL};
 
-	if (strcmp(event->subsystem, "usb") == 0 && strcmp(event->type, "usb_device") == 0 &&
-	    *event->port && word_is(event->action, usb_actions)) {
-		usb_event(gate, event);
+	if ((strcmp(event->subsystem, "usb") == 0
+		     ? strcmp(event->type, "usb_device") == 0 && *event->port
+		     : strcmp(event->subsystem, "mmc") == 0 &&
+			       strcmp(event->port, event->name) == 0) &&
+	    word_is(event->action, port_actions)) {
+		port_event(gate, event);
 	} else if (strcmp(event->subsystem, "block") == 0 &&
 		   word_is(event->action, block_actions)) {
 		if (*event->port) {

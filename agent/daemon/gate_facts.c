@@ -121,6 +121,13 @@ void gate_facts(const struct plat_port_device *raw, const struct gate_aliases *a
 	bool honest;
 	int depth;
 
+	if (raw->card) {
+		gate_device_card(device, raw->port, raw->vendor, raw->product,
+				 raw->interfaces[0].authorized);
+		gate_device_says(device, raw->serial, raw->maker, raw->model);
+		gate_hold(device, rules);
+		return;
+	}
 	memset(device, 0, sizeof(*device));
 	honest = gate_device_parse_configuration(raw->descriptors, raw->descriptors_len,
 						 raw->configuration, device, &lie) == 0;

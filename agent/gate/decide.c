@@ -53,7 +53,7 @@ static unsigned kind_of(const struct gate_device *device, const struct gate_inte
 	case GATE_HELD_MTP: return GATE_KIND_PHONE;
 	case GATE_FREE:
 	case GATE_HELD_POLICY: return 0;
-	default: return GATE_KIND_USB;
+	default: return device->card ? GATE_KIND_CARD : GATE_KIND_USB;
 	}
 }
 
@@ -171,7 +171,7 @@ static bool by_port(struct judge *j)
 	const struct gate_rule *rule;
 
 	/* What is built in has no port that anybody chose. */
-	if (j->device->builtin || j->around->kind)
+	if (j->device->builtin || j->device->card || j->around->kind)
 		return false;
 	if (j->rules->hardware_mode != GATE_OFF && !j->around->known_since_enrolment &&
 	    port_is(j, GATE_RULE_REAR_PORT, &rule) &&

@@ -214,6 +214,19 @@ bool gate_serial_is_weak(const struct gate_device *device)
 	       strspn(serial, (char[]){serial[0], '\0'}) == strlen(serial);
 }
 
+void gate_device_card(struct gate_device *out, const char *name, uint16_t vendor, uint16_t product,
+		      bool bound)
+{
+	struct gate_interface *interface = &out->interfaces[0];
+
+	*out = (struct gate_device){.vendor = vendor, .product = product, .card = true};
+	(void)text_copy(out->port, sizeof(out->port), name);
+	(void)text_copy(interface->name, sizeof(interface->name), name);
+	interface->class = 0x08; /* as a USB device's would be: storage */
+	interface->authorized = bound;
+	out->interface_count = 1;
+}
+
 /* --- modaliases --- */
 
 void gate_modalias(const struct gate_device *device, unsigned i, char out[GATE_MODALIAS])

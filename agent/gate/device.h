@@ -49,6 +49,7 @@ struct gate_device {
 	char serial[GATE_TEXT], maker[GATE_TEXT], model[GATE_TEXT]; /* cleaned; "" none */
 	bool serial_cleaned; /* what it sent was not plain text: its serial identifies nothing */
 	bool builtin;        /* firmware says that it is not removable */
+	bool card;           /* a memory card in a slot of its own, on no USB */
 	char panel[16];      /* "front", "back" ... where firmware tells; "" */
 	/* This kernel's tables of aliases could not be read: what would bind cannot be told, so
 	 * more than usual waits. */
@@ -71,6 +72,11 @@ int gate_device_parse(const void *descriptors, size_t len, struct gate_device *o
 /* Takes what the device says of itself, cleaned for display; sets 'serial_cleaned'. */
 void gate_device_says(struct gate_device *device, const char *serial, const char *maker,
 		      const char *model);
+
+/* A memory card: one interface, which stores.  'name' ("mmc0:aaaa") is the port's and the
+ * interface's; 'bound': it has its driver. */
+void gate_device_card(struct gate_device *out, const char *name, uint16_t vendor, uint16_t product,
+		      bool bound);
 
 /* The modalias that Linux gives interface 'i' (drivers/usb/core/sysfs.c, MODALIAS). */
 void gate_modalias(const struct gate_device *device, unsigned i, char out[GATE_MODALIAS]);

@@ -318,6 +318,7 @@ static void shut_live(bool changed)
 	}
 	keep_hub_defaults("0", NULL);
 	(void)keep_write("0", KEEP_PARAMETER);
+	keep_cards_default(false);
 }
 
 static int arm(const struct gate_rules *rules, struct err *err)
@@ -469,6 +470,7 @@ int keep_status(void)
 	       off ? "caretaker.usb=off: open until the next start" : "none");
 	printf("open controllers %u\n", open_hubs);
 	printf("shut interfaces  %u\n", shut);
+	printf("shut cards       %u\n", keep_count_shut_cards());
 	for (char *at = system, *line; (line = keep_cut(&at, "\n"));)
 		if (*line)
 			printf("system disk      %s\n", line);

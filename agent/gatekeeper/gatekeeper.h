@@ -1,6 +1,16 @@
 /* caretaker-gate: lets through what the policy does not hold, with no daemon: called by udev, also
  * in the initramfs.  It only ever opens; what waits stays as the kernel made it, shut.
  *
+ * Two gates: USB interfaces, and memory cards in slots of their own (SD on the mmc bus), each shut by
+ * the kernel's own switch.  The same switch of the scsi bus (drivers_autoprobe) is left alone.  It
+ * would be a second gate behind USB's, and the first one for hot-plugged SATA and FireWire disks; but
+ * this program would then have to bind every disk, tape and DVD drive of every machine, the system's
+ * among them, at each start and in each initramfs: one that fails there, or a controller that nobody
+ * thought of, is a machine that does not start.  What it would catch are storage interfaces that were
+ * authorised by mistake, and no way to that is known.  SATA, FireWire and optical media have a disk,
+ * which udev's rule closes to everybody but root before anyone hears of it
+ * (pkg/udev/72-caretaker-media.rules) and caretakerd judges.
+ *
  * Every path lies below plat_root(), so that tests give a folder of their own; commands of the
  * system (udevadm, update-initramfs) are run only where that is "".
  * SPDX-License-Identifier: Apache-2.0 */
@@ -55,6 +65,22 @@ void keep_hub_defaults(const char *interfaces, const char *devices);
 /* Reads what the device at 'port' says of itself: its ids and names, no interface. */
 bool keep_read_ids(const char *port, struct gate_device *out);
 
+/* Rules that are not there, or were cut, are NULL: all that is storage is held.  The caller's. */
+struct gate_rules *keep_read_rules(void);
+
+/* --- card.c --- */
+/* "mmc0:aaaa"; "mmc0" is a slot. */
+bool keep_is_card(const char *name);
+/* As keep_read_ids(); false for what nobody can put in: eMMC, Wi-Fi, and a USB reader's card. */
+bool keep_read_card(const char *name, struct gate_device *out);
+/* A card: has the bus bind it unless it is held. */
+int keep_card(const char *name);
+/* A slot or a card came: from here on cards get no driver by themselves. */
+int keep_slot(const char *name);
+void keep_cards_default(bool open);
+void keep_open_cards(void);
+unsigned keep_count_shut_cards(void);
+
 /* --- aliases.c --- */
 /* Asks this kernel's tables what would bind; sets 'aliases_unread' where they cannot be read. */
 void keep_resolve(struct gate_device *device, const char *modules);
@@ -65,12 +91,16 @@ int keep_print_aliases(const char *modules, struct err *err);
 void keep_set_modules(const char *folder); /* instead of /lib/modules/RELEASE; kept */
 
 /* --- system.c --- */
-/* A line "ID PORT" for each USB device that the running system lies on, or a key of its disks.
- * ERR_UNSUPPORTED when that cannot be told and some USB disk is there. */
+/* A line "ID PORT" for each USB device and each card that the running system lies on, or a key of
+ * its disks.  ERR_UNSUPPORTED when that cannot be told and a USB disk or a card is there. */
 int keep_system_devices(struct buf *out, struct err *err);
 /* Whether 'list' names this device at this port, or, while no other like it is plugged in, at any
  * other one. */
 bool keep_is_system(const char *list, const struct gate_device *device);
+/* The same of the list that was written when the gate was armed. */
+bool keep_is_listed(const struct gate_device *device);
+/* What hangs on a USB device: "mmc0:aaaa" in a reader. */
+bool keep_is_on_usb(const char *card);
 
 /* --- arm.c --- */
 int keep_arm(void);

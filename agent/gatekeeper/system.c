@@ -29,6 +29,19 @@ static void not_clear(struct search *search, const char *what)
 
 /* --- from a block device down to a USB device --- */
 
+/* "/sys/devices/.../mmc_host/mmc0/mmc0:aaaa/block/mmcblk0": the card, if somebody put it in. */
+static bool find_card(const char *place, char port[GATE_NAME])
+{
+	const char *at = strstr(place, "/mmc_host/");
+	struct gate_device card;
+
+	at = at ? strchr(at + 10, '/') : NULL;
+	if (!at || strcspn(at + 1, "/") >= GATE_NAME)
+		return false;
+	(void)snprintf(port, GATE_NAME, "%.*s", (int)strcspn(at + 1, "/"), at + 1);
+	return keep_read_card(port, &card);
+}
+
 /* "/sys/devices/.../usb2/2-1/2-1:1.0/host6/.../sda": the last part that has an idVendor. */
 static bool find_usb(const char *place, char port[GATE_NAME])
 {
@@ -57,7 +70,7 @@ static void note_device(struct search *search, const char *port)
 	struct gate_device device = {.port = ""};
 	char id[GATE_ID], line[GATE_ID + GATE_NAME + 4];
 
-	if (!keep_read_ids(port, &device)) {
+	if (!(keep_is_card(port) ? keep_read_card(port, &device) : keep_read_ids(port, &device))) {
 		not_clear(search, port);
 		return;
 	}
@@ -102,7 +115,7 @@ static void follow_place(struct search *search, const char *place, unsigned laye
 		not_clear(search, place);
 		return;
 	}
-	if (find_usb(place, port)) {
+	if (find_usb(place, port) || find_card(place, port)) {
 		note_device(search, port);
 		return;
 	}
@@ -243,7 +256,8 @@ static void look_for_usb(void *ctx, const char *name)
 	bool *found = ctx;
 
 	keep_path(path, "/sys/class/block/%s", name);
-	*found |= plat_kernel_place(path, place, sizeof(place), &err) == 0 && find_usb(place, port);
+	*found |= plat_kernel_place(path, place, sizeof(place), &err) == 0 &&
+		  (find_usb(place, port) || find_card(place, port));
 }
 
 int keep_system_devices(struct buf *out, struct err *err)
@@ -259,8 +273,9 @@ int keep_system_devices(struct buf *out, struct err *err)
 	keep_list(look_for_usb, &usb_disks, "/sys/class/block");
 	if (search.unclear[0] && usb_disks)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "it cannot be told whether '%s' lies on one of the USB disks that "
-			       "are plugged in: take out those that hold nothing of the system",
+			       "it cannot be told whether '%s' lies on one of the USB disks or "
+			       "cards that are plugged in: take out those that hold nothing of "
+			       "the system",
 			       search.unclear);
 	return buf_check(out, err);
 }
@@ -304,4 +319,28 @@ bool keep_is_system(const char *list, const struct gate_device *device)
 		return false;
 	keep_list(look_for_twin, &twins, KEEP_USB);
 	return !twins.found;
+}
+
+bool keep_is_listed(const struct gate_device *device)
+{
+	char path[KEEP_PATH];
+	struct err err;
+	struct buf buf;
+	bool system;
+
+	keep_path(path, KEEP_SYSTEM);
+	buf_init(&buf, 64 * 1024);
+	system = plat_file_read(path, 64 * 1024, &buf, &err) == 0 &&
+		 keep_is_system(buf_text(&buf), device);
+	buf_clear(&buf);
+	return system;
+}
+
+bool keep_is_on_usb(const char *card)
+{
+	char path[KEEP_PATH], place[KEEP_PATH], port[GATE_NAME];
+	struct err err;
+
+	keep_path(path, "/sys/bus/mmc/devices/%s", card);
+	return plat_kernel_place(path, place, sizeof(place), &err) == 0 && find_usb(place, port);
 }

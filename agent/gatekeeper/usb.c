@@ -26,6 +26,12 @@ static bool is_root_hub(const char *name)
 	       strspn(name + 3, "0123456789") == strlen(name + 3);
 }
 
+static bool is_slot(const char *name)
+{
+	return keep_is_card(name) || (strncmp(name, "mmc", 3) == 0 && name[3] &&
+				      strspn(name + 3, "0123456789") == strlen(name + 3));
+}
+
 /* Whatever gets into a path was made by the kernel; that it looks so is checked all the same. */
 static bool is_name(const char *name)
 {
@@ -130,8 +136,7 @@ static bool read_device(const char *port, struct gate_device *out)
 		out->interface_count >= strtoul(count, NULL, 10));
 }
 
-/* Rules that are not there, or were cut, hold all that is storage. */
-static struct gate_rules *read_rules(void)
+struct gate_rules *keep_read_rules(void)
 {
 	struct gate_rules *rules = NULL;
 	char path[KEEP_PATH];
@@ -147,21 +152,6 @@ static struct gate_rules *read_rules(void)
 	}
 	buf_clear(&buf);
 	return rules;
-}
-
-static bool is_system(const struct gate_device *device)
-{
-	char path[KEEP_PATH];
-	struct err err;
-	struct buf buf;
-	bool system;
-
-	keep_path(path, KEEP_SYSTEM);
-	buf_init(&buf, 64 * 1024);
-	system = plat_file_read(path, 64 * 1024, &buf, &err) == 0 &&
-		 keep_is_system(buf_text(&buf), device);
-	buf_clear(&buf);
-	return system;
 }
 
 /* --- opening --- */
@@ -202,6 +192,8 @@ int keep_device(const char *name)
 		log_error("'%s' is no USB device: nothing is opened", name);
 		return 1;
 	}
+	if (keep_is_card(name))
+		return keep_card(name);
 	/* An interface stands for its device: "2-1:1.0"; a root hub's, "1-0:1.0", for "usb1". */
 	snprintf(port, sizeof(port), "%.*s", (int)strcspn(name, ":"), name);
 	if (strlen(port) > 2 && strcmp(port + strlen(port) - 2, "-0") == 0)
@@ -213,12 +205,12 @@ int keep_device(const char *name)
 	if (!read_device(port, &device))
 		return 0;
 	keep_resolve(&device, NULL);
-	rules = read_rules();
+	rules = keep_read_rules();
 	gate_hold(&device, rules);
 	keep_ask(&device, rules);
 	for (unsigned i = 0; i < device.interface_count; i++)
 		waits |= gate_waits(&device.interfaces[i], rules);
-	waits = waits && !is_system(&device);
+	waits = waits && !keep_is_listed(&device);
 	for (unsigned i = 0; i < device.interface_count; i++) {
 		open[i] = !waits || !gate_waits(&device.interfaces[i], rules);
 		if (!open[i])
@@ -251,6 +243,8 @@ int keep_hub(const char *name)
 	const char *interfaces = keep_is_off() ? "1" : "0";
 	char bus[GATE_NAME];
 
+	if (is_slot(name))
+		return keep_slot(name);
 	if (!is_root_hub(name) || !is_name(name)) {
 		log_error("'%s' is no root hub: nothing is opened", name);
 		return 1;
@@ -297,4 +291,6 @@ static void open_one(void *ctx, const char *name)
 void keep_open_all(void)
 {
 	keep_list(open_one, NULL, KEEP_USB);
+	keep_cards_default(true);
+	keep_open_cards();
 }

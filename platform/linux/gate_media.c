@@ -71,8 +71,8 @@ static void name_bus(const char *place, const char *port, char *out, size_t size
 		     {"/virtio", "virtio"},    {"/fw", "firewire"}, {"/virtual/", "virtual"},
 		     {"/memstick", "memstick"}};
 
-	(void)text_copy(out, size, *port ? "usb" : "other");
-	for (size_t i = 0; !*port && i < sizeof(buses) / sizeof(buses[0]); i++)
+	(void)text_copy(out, size, gate_is_port(port) ? "usb" : "other");
+	for (size_t i = 0; !gate_is_port(port) && i < sizeof(buses) / sizeof(buses[0]); i++)
 		if (strstr(place, buses[i].part)) {
 			(void)text_copy(out, size, buses[i].bus);
 			return;
@@ -119,6 +119,14 @@ static void find_parent(const char *place, char out[32])
 		(void)text_copy(out, 32, slash + 1);
 }
 
+/* The USB device or the card that a disk hangs on; "" neither. */
+static void find_holder(const struct plat_gate *gate, const char *place, char out[32])
+{
+	gate_port_of(place, out);
+	if (!*out)
+		gate_card_of(gate, place, out);
+}
+
 /* False: it is gone, or not what anybody could use (an empty card reader has no bytes). */
 static bool read_medium(const struct plat_gate *gate, const char *name, const char *place,
 			const struct gate_mounted *mounted, struct plat_medium *out)
@@ -128,7 +136,7 @@ static bool read_medium(const struct plat_gate *gate, const char *name, const ch
 
 	memset(out, 0, sizeof(*out));
 	(void)text_copy(out->name, sizeof(out->name), name);
-	gate_port_of(place, out->port);
+	find_holder(gate, place, out->port);
 	name_bus(place, out->port, out->bus, sizeof(out->bus));
 	if (!medium_number(gate, name, "size", &sectors))
 		return false;
@@ -170,10 +178,10 @@ static int by_length_and_name(const void *a, const void *b)
 	return one != other ? (one < other ? -1 : 1) : strcmp(a, b); /* a disk before its parts */
 }
 
-/* "" stands for what hangs on no USB device and can be taken out. */
+/* "" stands for what hangs on neither and can be taken out; eMMC cannot. */
 static bool wanted(const char *port, const struct plat_medium *medium)
 {
-	static const char *const plugged[] = {"mmc", "memstick", "firewire"};
+	static const char *const plugged[] = {"memstick", "firewire"};
 
 	if (*port)
 		return strcmp(port, medium->port) == 0;
@@ -206,7 +214,7 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 		(void)snprintf(path, sizeof(path), BLOCK "/%s", list.names[i]);
 		if (!gate_place(gate, path, place, sizeof(place)))
 			continue; /* gone */
-		gate_port_of(place, of);
+		find_holder(gate, place, of);
 		if (strcmp(of, port) != 0 ||
 		    !read_medium(gate, list.names[i], place, &mounted, &medium) ||
 		    !wanted(port, &medium))

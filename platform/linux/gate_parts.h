@@ -42,6 +42,20 @@ bool gate_is_block(const char *name);
 /* The last part of 'place' that is a USB device's port; "" none. */
 void gate_port_of(const char *place, char out[32]);
 
+/* gate_card.c: memory cards in slots of their own (SD, on the mmc bus). */
+bool gate_is_card(const char *name); /* "mmc0:aaaa" */
+int gate_card(const struct plat_gate *gate, const char *name, struct plat_port_device *out,
+	      struct err *err);
+/* Those that somebody can put in, on no USB device; 'each' as in plat_gate_devices(). */
+void gate_cards(const struct plat_gate *gate,
+		int (*each)(void *ctx, const struct plat_port_device *device), void *ctx,
+		struct plat_port_device *scratch);
+/* The card on a block device's way below sysfs/devices; "" none of ours. */
+void gate_card_of(const struct plat_gate *gate, const char *place, char out[32]);
+int gate_card_let(const struct plat_gate *gate, const char *name, bool let, struct err *err);
+/* The next card gets no driver by itself; without such slots that is true. */
+bool gate_cards_begin_shut(const struct plat_gate *gate);
+
 /* gate_mounts.c: which block devices hold the running system, and which are mounted. */
 #define GATE_DISKS 64
 struct gate_mounted {

@@ -84,6 +84,8 @@ int plat_gate_device(struct plat_gate *gate, const char *port, struct plat_port_
 	uint64_t configuration, number;
 	long len;
 
+	if (gate_is_card(port))
+		return gate_card(gate, port, out, err);
 	if (!gate_is_port(port))
 		return err_set(err, ERR_INVALID, "'%s' is no USB port", port);
 	memset(out, 0, sizeof(*out));
@@ -168,9 +170,12 @@ int plat_gate_devices(struct plat_gate *gate,
 
 		/* One that goes away meanwhile is none, as is one that cannot be read. */
 		if (plat_gate_device(gate, list.ports[i], device, &gone) == 0 &&
-		    each(ctx, device) < 0)
-			break;
+		    each(ctx, device) < 0) {
+			ret = 0;
+			goto out;
+		}
 	}
+	gate_cards(gate, each, ctx, device);
 	ret = 0;
 out:
 	free(list.ports);
@@ -207,13 +212,15 @@ bool plat_gate_begins_shut(struct plat_gate *gate)
 	    text[0] != '0')
 		return false;
 	gate_each(gate, USB, one_hub, &look);
-	return !look.open;
+	return !look.open && gate_cards_begin_shut(gate);
 }
 
 int plat_gate_let(struct plat_gate *gate, const char *interface, struct err *err)
 {
 	char path[128];
 
+	if (gate_is_card(interface))
+		return gate_card_let(gate, interface, true, err);
 	if (!gate_is_interface(interface))
 		return err_set(err, ERR_INVALID, "'%s' is no USB interface", interface);
 	(void)snprintf(path, sizeof(path), USB "/%s/authorized", interface);
@@ -227,6 +234,8 @@ int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *er
 {
 	char path[128];
 
+	if (gate_is_card(interface))
+		return gate_card_let(gate, interface, false, err);
 	if (!gate_is_interface(interface))
 		return err_set(err, ERR_INVALID, "'%s' is no USB interface", interface);
 	(void)snprintf(path, sizeof(path), USB "/%s/authorized", interface);

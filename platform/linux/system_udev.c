@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,18 @@ int plat_devices_open(struct plat_devices **out, int *out_fd, struct err *err)
 	return 0;
 }
 
+/* ".../mmc_host/mmc0/mmc0:aaaa/block/mmcblk0" */
+static void find_card(const char *place, char out[32])
+{
+	const char *at = strstr(place, "/mmc_host/");
+	size_t len;
+
+	at = at ? strchr(at + 10, '/') : NULL;
+	len = at ? strcspn(at + 1, "/") : 0;
+	if (len > 0 && len < 32 && memchr(at, ':', len))
+		(void)snprintf(out, 32, "%.*s", (int)len, at + 1);
+}
+
 /* "2-1.4:1.0" and what hangs on it have the port's folder on their way. */
 static void find_port(const char *place, char out[32])
 {
@@ -79,6 +92,8 @@ static void find_port(const char *place, char out[32])
 			out[len] = '\0';
 		}
 	}
+	if (!out[0] && place)
+		find_card(place, out);
 }
 
 static void describe(struct udev_device *device, struct plat_device_event *out)

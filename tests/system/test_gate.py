@@ -380,3 +380,87 @@ def test_a_mount_of_the_users_own_is_no_system(machine):
                 '22 21 8:17 / /media/alice/STICK rw - vfat /dev/sdb1 rw\n')
     machine.arm()
     assert machine.text('etc/caretaker/gate.system') == ''
+
+
+# --- memory cards ---
+
+MMC = 'sys/bus/mmc'
+
+
+def slot(machine, name='mmc1:aaaa', kind='SD', serial='0x1a2b3c4d', where='pci0'):
+    machine.put(f'{MMC}/drivers_autoprobe', '1\n')
+    machine.put(f'{MMC}/drivers_probe', '')
+    folder = f'sys/devices/{where}/mmc_host/{name.split(":")[0]}/{name}'
+    for key, value in {'type': kind, 'manfid': '0x000003', 'oemid': '0x5344', 'serial': serial,
+                       'name': 'SU08G'}.items():
+        machine.put(f'{folder}/{key}', value + '\n')
+    machine.link(f'{MMC}/devices/{name}', folder)
+    return folder
+
+
+def bound(machine):
+    return machine.text(f'{MMC}/drivers_probe')
+
+
+def test_a_card_waits_and_the_bus_binds_none_by_itself(machine):
+    slot(machine)
+    machine.arm()
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '0'
+    machine.put(f'{MMC}/drivers_autoprobe', '1\n')
+    machine.run('hub', 'mmc1:aaaa')
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '0'
+    assert 'mmc1:aaaa waits for caretakerd (card)' in machine.run('device', 'mmc1:aaaa')
+    assert bound(machine) == ''
+    assert 'shut cards       1' in machine.run('status')
+    machine.arm(RULES.replace('enforce', 'audit'))
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '1' and bound(machine) == 'mmc1:aaaa'
+
+
+@pytest.mark.parametrize('kind, rules, where', [
+    ('MMC', RULES, 'pci0'), ('SDIO', RULES, 'pci0'),
+    ('SD', RULES.replace('storage enforce 4', 'storage audit 4'), 'pci0'),
+    ('SD', RULES.replace('stick', 'set kinds usb 6\nstick'), 'pci0'),
+    ('SD', RULES, 'pci0/usb1/1-4/1-4:1.0')])   # waits with its reader
+def test_what_is_no_card_to_be_held_is_bound(machine, kind, rules, where):
+    if 'usb1' in where:
+        machine.device('1-4', '0bda:0129', '', {'1-4:1.0': VENDOR})
+    slot(machine, kind=kind, where=where)
+    machine.arm(rules)
+    machine.run('device', 'mmc1:aaaa')
+    assert bound(machine) == 'mmc1:aaaa'
+
+
+def test_the_boot_word_opens_cards(machine):
+    slot(machine)
+    machine.arm()
+    machine.put('proc/cmdline', 'caretaker.usb=off\n')
+    machine.run('hub', 'mmc1')
+    machine.run('device', 'mmc1:aaaa')
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '1' and bound(machine) == 'mmc1:aaaa'
+
+
+def test_the_card_that_holds_the_system_is_named_and_bound_and_in_the_initramfs_any(machine):
+    machine.disk('mmcblk1', '179:0', 'mmcblk1p1', '179:1', slot(machine))
+    machine.put('proc/1/mountinfo', '21 1 179:1 / / rw - ext4 /dev/mmcblk1p1 rw\n')
+    machine.arm()
+    assert machine.text('etc/caretaker/gate.system') == '0003:5344:1a2b3c4d mmc1:aaaa\n'
+    machine.run('device', 'mmc1:aaaa')
+    assert bound(machine) == 'mmc1:aaaa'
+    slot(machine, 'mmc2:0001', serial='0x00c0ffee')
+    machine.run('device', 'mmc2:0001')
+    assert bound(machine) == ''
+    machine.put('etc/caretaker/gate.alias', ALIASES)   # the copy of a card starts as well
+    machine.run('device', 'mmc2:0001')
+    assert bound(machine) == 'mmc2:0001'
+
+
+def test_an_initramfs_leaves_slots_as_they_are_until_a_card_is_in_one(machine):
+    slot(machine)
+    machine.arm()
+    machine.put('etc/caretaker/gate.alias', ALIASES)
+    machine.put(f'{MMC}/drivers_autoprobe', '1\n')
+    machine.run('hub', 'mmc0')   # eMMC may be in it, and the system on that
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '1'
+    machine.run('hub', 'mmc1:aaaa')
+    machine.run('device', 'mmc1:aaaa')
+    assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '0' and bound(machine) == ''

@@ -49,7 +49,8 @@ static inline bool port_lets(const char *port)
 	for (size_t i = 0; i < fake_gate.device_count; i++)
 		if (strcmp(devices[i].port, port) == 0)
 			for (unsigned j = 0; j < devices[i].interface_count; j++)
-				if (strstr(devices[i].interfaces[j].modalias, "ic08"))
+				if (devices[i].card ||
+				    strstr(devices[i].interfaces[j].modalias, "ic08"))
 					return devices[i].interfaces[j].authorized;
 	return *port == '\0';
 }

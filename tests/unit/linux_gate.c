@@ -60,6 +60,8 @@ static const char *get(const char *path)
 
 #define HUB "/sys/devices/pci0000:00/usb2"
 #define STICK HUB "/2-1"
+#define EMMC "/sys/devices/pci0000:00/mmc_host/mmc0/mmc0:0001"
+#define CARD "/sys/devices/pci0000:00/mmc_host/mmc1/mmc1:aaaa"
 #define BLOCK STICK "/2-1:1.0/host6/target6:0:0/6:0:0:0/block/sda"
 
 /* A stick in port 2-1 with a partition, a keyboard behind a hub in 2-2, a system disk with LUKS. */
@@ -105,15 +107,29 @@ static int make_tree(void **state)
 	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p2/size", "900\n");
 	put("/sys/devices/virtual/block/dm-0/size", "900\n");
 	shell("mkdir -p %s/sys/devices/virtual/block/dm-0/slaves/nvme0n1p2", root);
-	put("/sys/devices/pci0000:00/mmc_host/mmc0/mmc0:0001/block/mmcblk0/size", "64\n");
+	put(EMMC "/block/mmcblk0/size", "64\n");
+	put(EMMC "/type", "MMC\n");
+	put(CARD "/block/mmcblk1/size", "64\n");
+	put(CARD "/type", "SD\n");
+	put(CARD "/manfid", "0x000003\n");
+	put(CARD "/oemid", "0x5344\n");
+	put(CARD "/serial", "0x1a2b3c4d\n");
+	put(CARD "/name", "SU08G\n");
+	put(CARD "/driver/x", "");
+	shell("mkdir -p %s/sys/bus/mmc/devices %s/sys/bus/mmc/drivers/mmcblk && "
+	      "cd %s/sys/bus/mmc/devices && ln -s ../../..%s mmc0:0001 && ln -s ../../..%s mmc1:aaaa",
+	      root, root, root, EMMC + 4, CARD + 4);
+	put("/sys/bus/mmc/drivers_probe", "");
+	put("/sys/bus/mmc/drivers_autoprobe", "0\n");
+	put("/sys/bus/mmc/drivers/mmcblk/unbind", "");
 	shell("mkdir -p %s/sys/class/block %s/sys/dev/block && cd %s/sys/class/block && "
 	      "ln -s ../..%s sda && ln -s ../..%s/sda1 sda1 && "
 	      "ln -s ../../devices/pci0000:00/nvme/nvme0/nvme0n1 nvme0n1 && "
 	      "ln -s nvme0n1/nvme0n1p2 nvme0n1p2 && ln -s ../../devices/virtual/block/dm-0 dm-0 && "
-	      "ln -s ../../devices/pci0000:00/mmc_host/mmc0/mmc0:0001/block/mmcblk0 mmcblk0 && "
+	      "ln -s ../..%s/block/mmcblk0 mmcblk0 && ln -s ../..%s/block/mmcblk1 mmcblk1 && "
 	      "cd ../../dev/block && ln -s ../../class/block/dm-0 253:0 && "
 	      "ln -s ../../class/block/sda1 8:1 && ln -s ../../class/block/sda 8:0",
-	      root, root, root, BLOCK + 4, BLOCK + 4);
+	      root, root, root, BLOCK + 4, BLOCK + 4, EMMC + 4, CARD + 4);
 	put("/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\n"
 				 "23 22 0:21 / /proc rw - proc proc rw\n");
 	put("/lib/modules.alias", "");
@@ -203,7 +219,7 @@ static void every_device_but_root_hubs_is_walked(void **state)
 
 	(void)state;
 	assert_works(plat_gate_devices(gate, name_it, names, &err));
-	assert_string_equal(names, "2-1 2-2.4! ");
+	assert_string_equal(names, "2-1 2-2.4! mmc1:aaaa "); /* eMMC is built in */
 }
 
 static void hostile_strings_are_cut_and_stay_bytes(void **state)
@@ -245,6 +261,9 @@ static void what_comes_next_waits_when_every_controller_and_the_next_say_so(void
 	put("/sys/bus/usb/devices/usb1/interface_authorized_default", "0\n");
 	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "0\n");
 	assert_true(plat_gate_begins_shut(gate));
+	put("/sys/bus/mmc/drivers_autoprobe", "1\n");
+	assert_false(plat_gate_begins_shut(gate));
+	put("/sys/bus/mmc/drivers_autoprobe", "0\n");
 	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "1\n");
 	assert_false(plat_gate_begins_shut(gate));
 	put("/sys/bus/usb/devices/usb2/interface_authorized_default", "0\n");
@@ -307,15 +326,45 @@ static void what_hangs_on_a_port_is_found_the_disk_first(void **state)
 	assert_false(seen.media[1].holds_system || seen.media[1].mounted);
 }
 
-static void a_card_stands_by_itself_and_the_system_disk_is_none(void **state)
+static void a_card_holds_its_disk_and_what_is_built_in_is_none(void **state)
 {
 	struct seen seen = {.count = 0};
 
 	(void)state;
-	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
 	assert_int_equal(seen.count, 1);
-	assert_string_equal(seen.media[0].name, "mmcblk0");
+	assert_string_equal(seen.media[0].name, "mmcblk1");
 	assert_string_equal(seen.media[0].bus, "mmc");
+	seen.count = 0;
+	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	assert_works(plat_gate_media(gate, "mmc0:0001", keep, &seen, &err));
+	assert_int_equal(seen.count, 0);
+}
+
+static void a_card_is_a_device_that_its_driver_lets_in(void **state)
+{
+	static struct plat_port_device device;
+
+	(void)state;
+	assert_works(plat_gate_device(gate, "mmc1:aaaa", &device, &err));
+	assert_true(device.card && device.interfaces[0].authorized);
+	assert_int_equal(device.vendor, 0x0003);
+	assert_int_equal(device.product, 0x5344);
+	assert_string_equal(device.serial, "1a2b3c4d");
+	assert_string_equal(device.model, "SU08G");
+	assert_int_equal(device.interface_count, 1);
+	assert_works(plat_gate_shut(gate, "mmc1:aaaa", &err));
+	assert_string_equal(get("/sys/bus/mmc/drivers/mmcblk/unbind"), "mmc1:aaaa");
+	assert_works(plat_gate_let(gate, "mmc1:aaaa", &err));
+	assert_string_equal(get("/sys/bus/mmc/drivers_probe"), "mmc1:aaaa");
+	put(CARD "/type", "SDIO\n"); /* Wi-Fi */
+	assert_fails(plat_gate_device(gate, "mmc1:aaaa", &device, &err), ERR_NOTFOUND,
+		     "no card is at 'mmc1:aaaa'");
+	put(CARD "/type", "SD\n");
+	assert_fails(plat_gate_device(gate, "mmc0:0001", &device, &err), ERR_NOTFOUND,
+		     "no card is at 'mmc0:0001'");
+	assert_fails(plat_gate_device(gate, "mmc0:../x", &device, &err), ERR_INVALID,
+		     "'mmc0:../x' is no USB port");
 }
 
 static void look_at_stick(struct seen *seen)
@@ -515,7 +564,8 @@ int main(void)
 		cmocka_unit_test(what_comes_next_waits_when_every_controller_and_the_next_say_so),
 		cmocka_unit_test(drivers_are_read_from_modules_and_from_what_is_built_in),
 		cmocka_unit_test(what_hangs_on_a_port_is_found_the_disk_first),
-		cmocka_unit_test(a_card_stands_by_itself_and_the_system_disk_is_none),
+		cmocka_unit_test(a_card_holds_its_disk_and_what_is_built_in_is_none),
+		cmocka_unit_test(a_card_is_a_device_that_its_driver_lets_in),
 		cmocka_unit_test(what_holds_the_system_is_told_through_mounts_swap_and_keys),
 		cmocka_unit_test(without_a_list_of_mounts_everything_may_hold_the_system),
 		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
