@@ -145,6 +145,36 @@ static void print_exception(const struct json *device)
 	printf("\n");
 }
 
+/* How far the scan is; what the daemon of another version says of it is left out. */
+static void print_scan(const struct json *medium)
+{
+	const struct json *scan = json_get(medium, "scan");
+	const char *stage = scan && json_is_object(scan) ? text_of(scan, "stage") : "";
+	int64_t left = scan ? number_of(scan, "left_s") : 0;
+
+	if (strcmp(stage, "waiting") == 0) {
+		printf("            it waits to be scanned\n");
+	} else if (strcmp(stage, "on-open") == 0) {
+		printf("            each file is scanned when it is opened\n");
+		if (*text_of(scan, "not_opened")) {
+			printf("            a file was not opened");
+			print_because(text_of(scan, "not_opened"));
+			printf("\n");
+		}
+	} else if (strcmp(stage, "scanning") == 0) {
+		printf("            being scanned: %" PRId64 " files, ", number_of(scan, "files"));
+		print_size(number_of(scan, "bytes"));
+		if (number_of(scan, "total_bytes")) {
+			printf(" of ");
+			print_size(number_of(scan, "total_bytes"));
+		}
+		if (left)
+			printf(", about %" PRId64 " %s left", left < 90 ? left : (left + 30) / 60,
+			       left < 90 ? "s" : "min");
+		printf("\n");
+	}
+}
+
 static void print_media(const struct json *device, bool enforced)
 {
 	const struct json *media = json_get(device, "media");
@@ -161,6 +191,7 @@ static void print_media(const struct json *device, bool enforced)
 		printf(": ");
 		print_verdict(m, enforced);
 		printf("\n");
+		print_scan(m);
 	}
 }
 

@@ -10,16 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
-#include "agent/gate/scan_ask.h"
-#include "platform/os.h"
-
-#define PATIENCE_MS 1500 /* that whoever has files open on a medium gets to let go */
 
 /* --- the media --- */
 
@@ -65,58 +60,6 @@ void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 			 plugged->place, err.msg);
 }
 
-/* --- scans --- */
-
-static void scan_file(const struct gate *gate, const struct gate_part *part, const char *ending,
-		      char out[400])
-{
-	(void)snprintf(out, 400, "%s/%s.%s", gate->scan_path, part->medium.name, ending);
-}
-
-static void ask_for_scan(const struct gate *gate, struct gate_part *part)
-{
-	struct scan_ask ask = {.minutes = gate->rules->scan_max_minutes};
-	char path[400], text[SCAN_TEXT_MAX];
-	struct err err;
-
-	(void)text_copy(ask.file_system, sizeof(ask.file_system), part->medium.file_system);
-	scan_ask_print(&ask, text);
-	scan_file(gate, part, "state", path);
-	(void)plat_file_remove(path, &err); /* of another medium with this name */
-	scan_file(gate, part, "ask", path);
-	if (plat_dir_make(gate->scan_path, PLAT_FILE_PRIVATE, &err) < 0 ||
-	    plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err) < 0) {
-		log_error("'%s' cannot be scanned, it stays closed: %s", part->medium.name,
-			  err.msg);
-		return;
-	}
-	part->asked = true;
-	part->bytes_judged = part->medium.bytes;
-}
-
-static void read_scan(const struct gate *gate, struct gate_part *part)
-{
-	struct scan_state state;
-	char path[400];
-	struct buf text;
-	struct err err;
-
-	scan_file(gate, part, "state", path);
-	buf_init(&text, SCAN_TEXT_MAX);
-	if (plat_file_read_private(path, SCAN_TEXT_MAX, &text, &err) == 0 &&
-	    scan_state_parse(buf_text(&text), &state, &err) == 0) {
-		if (state.stage == SCAN_CLEAN)
-			part->scanned = PART_CLEAN;
-		else if (state.stage == SCAN_INFECTED)
-			part->scanned = PART_INFECTED;
-		else if (state.stage == SCAN_UNSCANNABLE)
-			part->scanned = PART_UNSCANNABLE;
-		if (part->scanned != PART_UNSCANNED)
-			part->asked = false;
-	}
-	buf_clear(&text);
-}
-
 /* --- judging --- */
 
 static enum gate_verdict verdict_of(enum gate_verb verb)
@@ -141,6 +84,14 @@ static uint64_t disk_bytes(const struct gate_plugged *plugged)
 	return bytes;
 }
 
+/* For as long as it is so, each of its files is scanned when it is opened. */
+static bool wants_guard(const struct gate_decision *device, const struct gate_part *part)
+{
+	return device->verb == GATE_JUDGE && device->mode == GATE_ENFORCE &&
+	       device->scan == GATE_SCAN_ON_OPEN && gate_opens_by_file(part->medium.file_system) &&
+	       part->verdict != VERDICT_REFUSED;
+}
+
 static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 		       struct gate_part *part)
 {
@@ -155,16 +106,20 @@ static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 	struct gate_decision said;
 
 	if (part->bytes_judged && part->bytes_judged != part->medium.bytes) {
-		part->scanned = PART_UNSCANNED; /* another card in the same reader */
-		part->asked = false;
+		gate_scan_end(gate, part); /* another card in the same reader */
+		part->scanned = PART_UNSCANNED;
 	}
 	if (part->asked)
-		read_scan(gate, part);
+		part->file_refused |= gate_scan_read(gate, part);
 	(void)text_copy(medium.file_system, sizeof(medium.file_system), part->medium.file_system);
 	medium.scanned = part->scanned == PART_CLEAN         ? GATE_CLEAN
 			 : part->scanned == PART_INFECTED    ? GATE_INFECTED
 			 : part->scanned == PART_UNSCANNABLE ? GATE_UNSCANNABLE
+			 : part->scanned == PART_GUARDED     ? GATE_GUARDED
 							     : GATE_UNSCANNED;
+	if (device->mode != GATE_ENFORCE && medium.scanned == GATE_UNSCANNED &&
+	    gate_opens_by_file(medium.file_system))
+		medium.scanned = GATE_GUARDED; /* as it would be */
 	gate_decide_medium(device, &medium, &said);
 	part->verdict = verdict_of(said.verb);
 	part->quiet = said.quiet;
@@ -174,7 +129,9 @@ static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 		part->verdict = VERDICT_JUDGING;
 	} else if (strcmp(said.why, "not-scanned") == 0 && device->mode == GATE_ENFORCE) {
 		if (!part->asked)
-			ask_for_scan(gate, part);
+			gate_scan_ask(gate, part,
+				      device->scan == GATE_SCAN_ON_OPEN &&
+					      gate_opens_by_file(medium.file_system));
 		if (part->asked)
 			part->verdict = VERDICT_JUDGING;
 	}
@@ -296,7 +253,7 @@ static void out_of_use(struct gate *gate, const struct gate_plugged *plugged,
 
 	if (!part->medium.mounted)
 		return;
-	if (plat_gate_unmount(gate->platform, part->medium.name, PATIENCE_MS, &err) < 0)
+	if (plat_gate_unmount(gate->platform, part->medium.name, GATE_PATIENCE_MS, &err) < 0)
 		warn("taking out of use", plugged, &err);
 	part->medium.mounted = false;
 }
@@ -331,10 +288,15 @@ static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
 {
 	bool open = part->verdict == VERDICT_OPEN || part->verdict == VERDICT_READ_ONLY;
 	bool write = part->verdict == VERDICT_OPEN;
+	bool unguard = part->guarded && !wants_guard(&plugged->decision, part);
 
 	/* A disk is in use where its partition is: each partition answers for itself. */
-	if (part->verdict != VERDICT_PASSED && (!open || (!write && !part->medium.read_only)))
+	if (part->verdict != VERDICT_PASSED &&
+	    (!open || unguard || (!write && !part->medium.read_only)))
 		out_of_use(gate, plugged, part);
+	/* Where it stays mounted all the same, no file of it opens any more. */
+	if (unguard)
+		gate_scan_end(gate, part);
 	/* A disk's own switch holds for its partitions too. */
 	for (unsigned i = 0; !write && i < plugged->part_count; i++)
 		write = strcmp(plugged->parts[i].medium.parent, part->medium.name) == 0 &&
@@ -369,6 +331,7 @@ static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_in
 	for (unsigned i = 0; i < plugged->part_count; i++) {
 		out_of_use(gate, plugged, &plugged->parts[i]);
 		set_open(gate, plugged, &plugged->parts[i], false);
+		gate_scan_end(gate, &plugged->parts[i]);
 	}
 	if (plat_gate_shut(gate->platform, interface->name, &err) < 0) {
 		warn("shutting an interface", plugged, &err);
@@ -421,6 +384,9 @@ void gate_let_all(struct gate *gate, struct gate_plugged *plugged)
 	if (!plugged->held || plugged->holds_system)
 		return;
 	for (unsigned i = 0; i < plugged->part_count; i++) {
+		if (plugged->parts[i].guarded)
+			out_of_use(gate, plugged, &plugged->parts[i]);
+		gate_scan_end(gate, &plugged->parts[i]);
 		set_read_only(gate, plugged, &plugged->parts[i], false);
 		set_open(gate, plugged, &plugged->parts[i], true);
 	}

@@ -75,6 +75,29 @@ static void record_quiet(struct gate *gate, const struct gate_plugged *plugged)
 	gate_record_event(&gate->record, &event, plat_uptime_ms());
 }
 
+/* The medium stays open; what it was is said as a refusal. */
+static void record_file(struct gate *gate, const struct gate_plugged *plugged,
+			const struct gate_part *part)
+{
+	struct gate_event event;
+
+	fill_event(gate, plugged, &event);
+	(void)text_copy(event.type, sizeof(event.type), "storage-refused");
+	(void)text_copy(event.why, sizeof(event.why), part->scan.word);
+	event.bytes = part->medium.bytes;
+	(void)text_copy(event.file_system, sizeof(event.file_system), part->medium.file_system);
+	gate_record_event(&gate->record, &event, plat_uptime_ms());
+}
+
+static void record_files(struct gate *gate, struct gate_plugged *plugged)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		if (plugged->parts[i].file_refused)
+			record_file(gate, plugged, &plugged->parts[i]);
+		plugged->parts[i].file_refused = false;
+	}
+}
+
 void gate_record_change(struct gate *gate, const struct gate_plugged *plugged)
 {
 	struct gate_event event;
@@ -99,6 +122,7 @@ void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged)
 	bool enforced = plugged->decision.mode == GATE_ENFORCE;
 	struct gate_event event;
 
+	record_files(gate, plugged);
 	if (!plugged->settled || !plugged->held || plugged->decision.mode == GATE_OFF ||
 	    (plugged->recorded && plugged->recorded_verdict == plugged->verdict &&
 	     plugged->recorded_enforced == enforced &&

@@ -43,20 +43,6 @@ struct gate_plugged *gate_find_or_add(struct gate *gate, const char *place)
 	return plugged;
 }
 
-static void end_scans(struct gate *gate, const struct gate_plugged *plugged)
-{
-	char path[400];
-	struct err err;
-
-	for (unsigned i = 0; i < plugged->part_count; i++) {
-		if (!plugged->parts[i].asked)
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s.ask", gate->scan_path,
-			       plugged->parts[i].medium.name);
-		(void)plat_file_remove(path, &err); /* without it the scanner ends by itself */
-	}
-}
-
 void gate_forget(struct gate *gate, const char *place)
 {
 	for (struct gate_plugged **at = &gate->plugged; *at; at = &(*at)->next) {
@@ -65,7 +51,8 @@ void gate_forget(struct gate *gate, const char *place)
 		if (strcmp(gone->place, place) != 0)
 			continue;
 		*at = gone->next;
-		end_scans(gate, gone);
+		for (unsigned i = 0; i < gone->part_count; i++)
+			gate_scan_end(gate, &gone->parts[i]);
 		free(gone);
 		gate->plugged_count--;
 		gate->changed = true;

@@ -11,10 +11,12 @@
 #include "agent/daemon/gate_memory.h"
 #include "agent/daemon/gate_record.h"
 #include "agent/gate/decide.h"
+#include "agent/gate/scan_ask.h"
 #include "platform/gate.h"
 
 #define GATE_PARTS_MAX 16
 #define GATE_PLUGGED_MAX 256
+#define GATE_PATIENCE_MS 1500 /* that whoever has files open on a medium gets to let go */
 
 enum gate_verdict {
 	VERDICT_PASSED, /* not the gate's business */
@@ -31,10 +33,13 @@ struct gate_part {
 	enum gate_verdict verdict;
 	char why[32];
 	int line;
-	bool asked;  /* a scan of it */
+	bool asked;             /* a scan of it */
+	bool guarded;           /* 'asked' is that each file is scanned when it is opened */
+	bool file_refused;      /* one was not opened, and that is not on record yet */
+	struct scan_state scan; /* how it goes */
 	bool closed; /* it was told to be: once, as each telling is an event that we hear */
 	bool quiet;
-	enum { PART_UNSCANNED, PART_CLEAN, PART_INFECTED, PART_UNSCANNABLE } scanned;
+	enum { PART_UNSCANNED, PART_CLEAN, PART_INFECTED, PART_UNSCANNABLE, PART_GUARDED } scanned;
 	uint64_t bytes_judged; /* of the medium that was scanned: another one has another size */
 };
 
@@ -127,6 +132,13 @@ void gate_judge_parts(struct gate *gate, struct gate_plugged *plugged);
 void gate_act(struct gate *gate, struct gate_plugged *plugged);
 /* The rules no longer enforce: what the gate had shut or closed is let through. */
 void gate_let_all(struct gate *gate, struct gate_plugged *plugged);
+
+/* gate_scan.c: has the medium scanned, whole or file by file. */
+void gate_scan_ask(const struct gate *gate, struct gate_part *part, bool on_open);
+/* How it goes; true: a file was not opened, for a reason that is new. */
+bool gate_scan_read(const struct gate *gate, struct gate_part *part);
+/* It is not wanted any more. */
+void gate_scan_end(const struct gate *gate, struct gate_part *part);
 
 /* gate_shown.c: RUN/hardware.json. */
 void gate_show(struct gate *gate);

@@ -39,6 +39,15 @@
  *     "media":[{"name":"sda1","bytes":16777216,"file_system":"vfat","verdict":"read-only",
  *               "why":"plain"}]}]}
  *
+ * While a medium is scanned it has a "scan" beside its "why":
+ *
+ *     "scan":{"stage":"scanning","files":120,"bytes":1048576,"total_bytes":60000000,"left_s":70}
+ *     "scan":{"stage":"on-open","not_opened":"file-too-large"}
+ *
+ * "stage" is "waiting" (another medium's turn), "scanning" ("total_bytes" and "left_s" once they can
+ * be told) or "on-open": each file is scanned when it is opened, and "not_opened" says why one was
+ * not.
+ *
  * "storage" and "hardware" are "off", "audit" or "enforce"; "rules" is "in force", "none" or
  * "damaged" (the last good ones hold).  "verdict" is "passed" (not the gate's business), "refused",
  * "judging" (its medium is being looked at), "read-only", "open".  "enforced":false beside it: that

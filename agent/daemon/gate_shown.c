@@ -24,6 +24,39 @@ static void text_member(struct jsonw *w, const char *name, const char *value)
 		jsonw_string(w, name, value);
 }
 
+static void show_bytes(struct jsonw *w, const char *name, uint64_t bytes)
+{
+	jsonw_int(w, name, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes);
+}
+
+static void show_scan(struct jsonw *w, const struct gate_part *part)
+{
+	const struct scan_state *scan = &part->scan;
+	int64_t left = scan_left_s(scan);
+
+	if (!part->asked)
+		return;
+	jsonw_object(w, "scan");
+	switch (scan->stage) {
+	case SCAN_SCANNING:
+		jsonw_string(w, "stage", "scanning");
+		show_bytes(w, "files", scan->files);
+		show_bytes(w, "bytes", scan->bytes);
+		if (scan->total_bytes)
+			show_bytes(w, "total_bytes", scan->total_bytes);
+		if (left >= 0)
+			jsonw_int(w, "left_s", left);
+		break;
+	case SCAN_GUARDED:
+		jsonw_string(w, "stage", "on-open");
+		if (strcmp(scan->word, "-") != 0)
+			text_member(w, "not_opened", scan->word);
+		break;
+	default: jsonw_string(w, "stage", "waiting"); break;
+	}
+	jsonw_object_end(w);
+}
+
 static void show_parts(struct jsonw *w, const struct gate_plugged *plugged)
 {
 	if (!plugged->part_count)
@@ -34,11 +67,11 @@ static void show_parts(struct jsonw *w, const struct gate_plugged *plugged)
 
 		jsonw_object(w, NULL);
 		jsonw_string(w, "name", part->medium.name);
-		jsonw_int(w, "bytes",
-			  part->medium.bytes > INT64_MAX ? INT64_MAX : (int64_t)part->medium.bytes);
+		show_bytes(w, "bytes", part->medium.bytes);
 		text_member(w, "file_system", part->medium.file_system);
 		jsonw_string(w, "verdict", gate_verdict_name(part->verdict));
 		text_member(w, "why", part->why);
+		show_scan(w, part);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);

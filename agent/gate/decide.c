@@ -473,6 +473,11 @@ static enum gate_verb usable(const struct gate_decision *decision)
 	return decision->read_only ? GATE_READ_ONLY : GATE_OPEN;
 }
 
+bool gate_opens_by_file(const char *file_system)
+{
+	return strcmp(file_system, "vfat") == 0 || strcmp(file_system, "exfat") == 0;
+}
+
 static void decide_scanned(const struct gate_decision *device, const struct gate_medium *medium,
 			   const char *why, struct gate_decision *out)
 {
@@ -484,7 +489,7 @@ static void decide_scanned(const struct gate_decision *device, const struct gate
 		refuse_medium(out, "unscannable", device->scan_line);
 	else if (medium->scanned == GATE_CLEAN)
 		answer_medium(out, usable(out), why);
-	else if (device->scan == GATE_SCAN_ON_OPEN) /* each file as it is opened, never written */
+	else if (device->scan == GATE_SCAN_ON_OPEN && medium->scanned == GATE_GUARDED)
 		answer_medium(out, GATE_READ_ONLY, why);
 	else
 		refuse_medium(out, "not-scanned", device->scan_line);

@@ -91,8 +91,18 @@ struct gate_medium {
 	 * somebody has to unlock it; what it holds is a medium of its own, and is scanned. */
 	bool unlocked;
 	bool optical; /* the unlocker's CD-ROM of a hardware-encrypted stick */
-	enum { GATE_UNSCANNED, GATE_CLEAN, GATE_INFECTED, GATE_UNSCANNABLE } scanned;
+	enum {
+		GATE_UNSCANNED,
+		GATE_CLEAN,
+		GATE_INFECTED,
+		GATE_UNSCANNABLE,
+		GATE_GUARDED /* each file is scanned when it is opened */
+	} scanned;
 };
+/* Whether 'scan = on-open' opens a file system of that name file by file.  What another file system
+ * can be laid over (overlayfs takes ext4, not vfat) opens files that nobody is asked about: such a
+ * medium is scanned whole. */
+bool gate_opens_by_file(const char *file_system);
 /* 'device' is what gate_decide() said of the device, whatever its verb. */
 void gate_decide_medium(const struct gate_decision *device, const struct gate_medium *medium,
 			struct gate_decision *out);

@@ -120,6 +120,139 @@ static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 	assert_non_null(strstr(done, "shut 2-1:1.0"));
 }
 
+#define ON_OPEN ENFORCE "set allow any 4\nset encrypted none 5\nset scan on-open 6\n"
+
+static void say_of(const char *disk, const char *text)
+{
+	char path[80];
+	struct err err;
+
+	(void)snprintf(path, sizeof(path), RUN "/scan/%s.state", disk);
+	assert_int_equal(plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err), 0);
+	gate_scan_changed(gate);
+}
+
+static void plug_on_open(const char *file_system)
+{
+	put_rules(ON_OPEN);
+	start();
+	plug("2-1", "1");
+	hold("2-1", "sda", file_system);
+	bound("2-1");
+	told("sda1", "2-1");
+}
+
+static void a_medium_opens_read_only_once_each_of_its_files_is_guarded(void **state)
+{
+	(void)state;
+	plug_on_open("vfat");
+	assert_string_equal(opened, "");
+	assert_true(medium("sda1")->read_only);
+	assert_string_equal(fake_file_text(RUN "/scan/sda1.guard"), "caretaker-scan 1 vfat 30\n");
+	assert_null(fake_file_text(RUN "/scan/sda1.ask"));
+	assert_int_equal(lines(), 0);
+	say_of("sda1", "guarded -\n");
+	assert_string_equal(opened, "sda1 ");
+	assert_true(medium("sda1")->read_only);
+	last_line_has("\"verdict\":\"read-only\",\"why\":\"allowed\"");
+	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+	/* The guard begins anew: nobody may have it mounted meanwhile. */
+	say_of("sda1", "waiting\n");
+	assert_string_equal(opened, "");
+	say_of("sda1", "guarded -\n");
+	assert_string_equal(opened, "sda1 ");
+	assert_int_equal(lines(), 1);
+	unplug("2-1");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+}
+
+static void a_file_that_was_not_opened_is_one_event_and_the_medium_stays(void **state)
+{
+	(void)state;
+	plug_on_open("vfat");
+	say_of("sda1", "guarded -\n");
+	say_of("sda1", "guarded file-too-large\n");
+	assert_int_equal(lines(), 2);
+	last_line_has("\"type\":\"storage-refused\"");
+	last_line_has("\"verdict\":\"read-only\",\"why\":\"file-too-large\"");
+	bound("2-1");
+	gate_scan_changed(gate);
+	assert_int_equal(lines(), 2);
+	assert_string_equal(opened, "sda1 ");
+	say_of("sda1", "guarded no-scanner\n");
+	last_line_has("\"why\":\"no-scanner\"");
+}
+
+static void an_infected_file_shuts_the_stick_after_unmounting_it(void **state)
+{
+	(void)state;
+	plug_on_open("vfat");
+	say_of("sda1", "guarded -\n");
+	medium("sda1")->mounted = true;
+	show_media();
+	done[0] = '\0';
+	say_of("sda1", "infected Eicar\n");
+	assert_string_equal(opened, "");
+	assert_string_equal(done, "unmount sda1, close sda1, shut 2-1:1.0");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	last_line_has("\"type\":\"storage-shut\"");
+	last_line_has("\"why\":\"infected\"");
+}
+
+static void what_another_file_system_can_lie_on_is_scanned_whole(void **state)
+{
+	(void)state;
+	plug_on_open("ext4");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_string_equal(fake_file_text(RUN "/scan/sda1.ask"), "caretaker-scan 1 ext4 30\n");
+	say_of("sda1", "clean 3 100\n");
+	assert_string_equal(opened, "sda1 ");
+	assert_false(medium("sda1")->read_only);
+}
+
+static void what_is_mounted_is_taken_out_of_use_before_it_is_guarded(void **state)
+{
+	(void)state;
+	put_rules(ANY);
+	start();
+	plug("2-1", "1");
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	told("sda1", "2-1");
+	medium("sda1")->mounted = true;
+	show_media();
+	done[0] = '\0';
+	new_rules(ON_OPEN);
+	assert_memory_equal(done, "unmount sda1, ", 14);
+	assert_string_equal(opened, "");
+	say_of("sda1", "guarded -\n");
+	assert_string_equal(opened, "sda1 ");
+	/* And back: whoever mounted it guarded mounts it anew. */
+	medium("sda1")->mounted = true;
+	show_media();
+	done[0] = '\0';
+	new_rules(ANY);
+	assert_non_null(strstr(done, "unmount sda1"));
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_false(medium("sda1")->read_only);
+}
+
+static void under_audit_nothing_is_guarded(void **state)
+{
+	(void)state;
+	put_rules("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
+		  "set encrypted none 5\nset scan on-open 6\n");
+	start();
+	plug("2-1", "1")->interfaces[0].authorized = true;
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	told("sda1", "2-1");
+	assert_string_equal(done, "");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	last_line_has("\"enforced\":false");
+	last_line_has("\"verdict\":\"read-only\"");
+}
+
 static void a_card_without_usb_is_judged_by_its_disk(void **state)
 {
 	(void)state;
@@ -141,6 +274,12 @@ int main(void)
 		TEST(a_null_cipher_is_plain),
 		TEST(a_plain_stick_may_be_read_where_the_policy_says_so),
 		TEST(a_scan_is_asked_for_and_its_answer_opens_or_shuts),
+		TEST(a_medium_opens_read_only_once_each_of_its_files_is_guarded),
+		TEST(a_file_that_was_not_opened_is_one_event_and_the_medium_stays),
+		TEST(an_infected_file_shuts_the_stick_after_unmounting_it),
+		TEST(what_another_file_system_can_lie_on_is_scanned_whole),
+		TEST(what_is_mounted_is_taken_out_of_use_before_it_is_guarded),
+		TEST(under_audit_nothing_is_guarded),
 		TEST(a_card_without_usb_is_judged_by_its_disk),
 	};
 

@@ -1,0 +1,102 @@
+/* Scans that the gate asks caretaker-scan for (agent/gate/scan_ask.h): of a whole medium before
+ * anyone may use it, or of each file when it is opened.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/daemon/gate_plugged.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/gate/rules.h"
+#include "platform/os.h"
+
+static void scan_file(const struct gate *gate, const struct gate_part *part, const char *ending,
+		      char out[400])
+{
+	(void)snprintf(out, 400, "%s/%s%s", gate->scan_path, part->medium.name, ending);
+}
+
+void gate_scan_ask(const struct gate *gate, struct gate_part *part, bool on_open)
+{
+	struct scan_ask ask = {.minutes = gate->rules->scan_max_minutes};
+	char path[400], text[SCAN_TEXT_MAX];
+	struct err err;
+
+	/* Mounted as it is, by whoever, it could not be mounted for a scan. */
+	if (part->medium.mounted) {
+		if (plat_gate_unmount(gate->platform, part->medium.name, GATE_PATIENCE_MS, &err) <
+		    0)
+			log_warn("taking '%s' out of use before its scan failed: %s",
+				 part->medium.name, err.msg);
+		part->medium.mounted = false;
+	}
+	(void)text_copy(ask.file_system, sizeof(ask.file_system), part->medium.file_system);
+	scan_ask_print(&ask, text);
+	scan_file(gate, part, SCAN_STATE, path);
+	(void)plat_file_remove(path, &err); /* of another medium with this name */
+	scan_file(gate, part, on_open ? SCAN_GUARD : SCAN_ASK, path);
+	if (plat_dir_make(gate->scan_path, PLAT_FILE_PRIVATE, &err) < 0 ||
+	    plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err) < 0) {
+		log_error("'%s' cannot be scanned, it stays closed: %s", part->medium.name,
+			  err.msg);
+		return;
+	}
+	memset(&part->scan, 0, sizeof(part->scan)); /* "waiting" */
+	part->asked = true;
+	part->guarded = on_open;
+	part->bytes_judged = part->medium.bytes;
+}
+
+static void take_state(struct gate_part *part)
+{
+	switch (part->scan.stage) {
+	case SCAN_CLEAN: part->scanned = PART_CLEAN; break;
+	case SCAN_INFECTED: part->scanned = PART_INFECTED; break;
+	case SCAN_UNSCANNABLE: part->scanned = PART_UNSCANNABLE; break;
+	case SCAN_GUARDED: part->scanned = PART_GUARDED; break;
+	case SCAN_WAITING:
+	case SCAN_SCANNING:
+	case SCAN_STOPPED: part->scanned = PART_UNSCANNED; break;
+	}
+	if (part->scanned != PART_UNSCANNED && !part->guarded)
+		part->asked = false;
+}
+
+bool gate_scan_read(const struct gate *gate, struct gate_part *part)
+{
+	char path[400], word[sizeof(part->scan.word)];
+	struct scan_state state;
+	bool refused = false;
+	struct buf text;
+	struct err err;
+
+	(void)text_copy(word, sizeof(word), part->scan.word);
+	scan_file(gate, part, SCAN_STATE, path);
+	buf_init(&text, SCAN_TEXT_MAX);
+	if (plat_file_read_private(path, SCAN_TEXT_MAX, &text, &err) == 0 &&
+	    scan_state_parse(buf_text(&text), &state, &err) == 0) {
+		part->scan = state;
+		take_state(part);
+		refused = state.stage == SCAN_GUARDED && strcmp(state.word, "-") != 0 &&
+			  strcmp(state.word, word) != 0;
+	}
+	buf_clear(&text);
+	return refused;
+}
+
+void gate_scan_end(const struct gate *gate, struct gate_part *part)
+{
+	char path[400];
+	struct err err;
+
+	if (!part->asked)
+		return;
+	scan_file(gate, part, part->guarded ? SCAN_GUARD : SCAN_ASK, path);
+	(void)plat_file_remove(path, &err); /* without it the scanner ends by itself */
+	part->asked = part->guarded = false;
+	if (part->scanned == PART_GUARDED)
+		part->scanned = PART_UNSCANNED;
+}
