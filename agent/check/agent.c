@@ -111,12 +111,14 @@ static int forget_files(struct places *places, struct err *err)
 		TRUST_POLICY,
 		TRUST_KEYS,
 		GATE_RULES_FILE,
+		PHONE_CODES_FILE,
 		"device.key.damaged",
 		"device.key.next.damaged",
 		IDENTITY_FILE ".damaged",
 		"keys.jws.damaged",
 		"state.json.damaged",
 		"pending.json.damaged",
+		PHONE_CODES_FILE ".damaged",
 		"policy.jws.damaged",
 		"exceptions.jws.damaged",
 		NULL,
@@ -138,6 +140,7 @@ int agent_forget(struct agent *agent, struct err *err)
 	if (forget_files(&agent->places, err) < 0 || keystore_forget(agent->keys, err) < 0)
 		return -1;
 	memset(&agent->identity, 0, sizeof(agent->identity));
+	memset(&agent->codes, 0, sizeof(agent->codes));
 	state_clear(&agent->state);
 	state_init(&agent->state, "");
 	pending_clear(&agent->pending);
@@ -369,7 +372,8 @@ static int load(struct agent *agent, struct err *err)
 		return -1;
 	if (config_read(places, &agent->config, err) < 0 ||
 	    keystore_open(places, &agent->keys, err) < 0 || load_identity(agent, err) < 0 ||
-	    load_pending(agent, &damaged, err) < 0 || load_state(agent, err) < 0)
+	    load_pending(agent, &damaged, err) < 0 || load_state(agent, err) < 0 ||
+	    phone_codes_load(places, &agent->codes, err) < 0)
 		return -1;
 	agent_tick(agent);
 	if (spool_open(places, &agent->spool, err) < 0 ||

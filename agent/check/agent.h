@@ -11,6 +11,7 @@
 #include "agent/check/hardware_events.h"
 #include "agent/check/identity.h"
 #include "agent/check/pending.h"
+#include "agent/check/phone_codes.h"
 #include "agent/check/places.h"
 #include "agent/check/spool.h"
 #include "agent/check/state.h"
@@ -32,6 +33,7 @@ struct agent {
 	struct spool spool;
 	struct trust trust;
 	struct hardware_seen hardware_seen; /* in this run */
+	struct phone_codes codes;
 	struct clock_reading clock;
 	int64_t now; /* the best-known time */
 };

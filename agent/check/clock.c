@@ -63,3 +63,9 @@ int64_t clock_since_acked(const struct clock *clock, const struct clock_reading 
 		return -1;
 	return (reading->uptime_ms - clock->acked_uptime_ms) / 1000;
 }
+
+bool clock_known(const struct clock *clock, const struct clock_reading *reading)
+{
+	return !clock->acked_time || same_boot(clock->acked_boot, reading) ||
+	       reading->wall >= clock->acked_time + reading->uptime_ms / 1000;
+}

@@ -7,6 +7,7 @@
 #ifndef CARETAKER_CHECK_CLOCK_H
 #define CARETAKER_CHECK_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the machine says now. */
@@ -35,5 +36,9 @@ int64_t clock_best(struct clock *clock, const struct clock_reading *reading);
 void clock_acked(struct clock *clock, const struct clock_reading *reading, int64_t time);
 /* Seconds measured since that; -1 when the machine was started again since. */
 int64_t clock_since_acked(const struct clock *clock, const struct clock_reading *reading);
+
+/* Whether the best-known time is one, for what has an end: not when the machine was started again
+ * since it was told the time and its own clock says less than that (the gate asks alike). */
+bool clock_known(const struct clock *clock, const struct clock_reading *reading);
 
 #endif

@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
+#include "agent/check/phone_codes.h"
 #include "agent/check/run.h"
 #include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
@@ -19,9 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX (EXCEPTIONS_MAX * sizeof(((struct exception_item *)0)->what) + POLICY_MAX_INI)
+#define WORDS_MAX \
+	(EXCEPTIONS_MAX * sizeof(((struct exception_item *)0)->what) + POLICY_MAX_INI + \
+	 PHONE_STICKS_MAX * PHONE_ID)
 /* The clock's line is not written anew for what the old one tells as well. */
 #define CLOCK_OFF_S 60
+#define DAY_S 86400
 
 struct compile {
 	struct agent *agent;
@@ -232,6 +236,27 @@ static void add_exceptions(struct compile *c)
 	}
 }
 
+/* What codes that were read out over the phone opened.  One that ended is told for a day. */
+static void add_codes(struct compile *c)
+{
+	const struct phone_codes *codes = &c->agent->codes;
+	enum opening_most most =
+		(enum opening_most)policy_choice(c->policy, POLICY_EXCEPTIONS_STORAGE);
+
+	for (unsigned i = 0; i < codes->stick_count; i++) {
+		const struct phone_stick *stick = &codes->sticks[i];
+		struct gate_rule rule = {.kind = GATE_RULE_STICK, .exception = stick->name};
+		char what[PHONE_ID + sizeof(PHONE_OPENS)];
+
+		rule.until = phone_codes_until(c->policy, stick);
+		if (!rule.until || rule.until + DAY_S < c->agent->now)
+			continue;
+		snprintf(what, sizeof(what), "%s " PHONE_OPENS, stick->id);
+		rule.what = take_what(c, what, most, &rule);
+		add(c, &rule);
+	}
+}
+
 /* --- what is set ----------------------------------------------------------------------------- */
 
 static unsigned bits(const struct policy *policy, enum policy_key key)
@@ -306,6 +331,7 @@ static int compile(struct compile *c, bool as_enforced, struct buf *out, struct 
 	set_all(c, as_enforced);
 	add_approvals(c);
 	add_exceptions(c);
+	add_codes(c);
 	add_hardware(c);
 	add_tables(c);
 	c->rules.rules = c->items;

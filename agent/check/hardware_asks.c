@@ -26,7 +26,9 @@ struct taking {
 	struct agent *agent;
 	const struct json *devices;
 	struct plat_ask taken[ASKS_MAX];
-	unsigned count, thrown_away;
+	unsigned count, asked, codes, thrown_away;
+	int ret; /* of the codes: -1 with 'err' */
+	struct err *err;
 };
 
 static int read_devices(const struct agent *agent, struct json **out, const struct json **devices,
@@ -113,17 +115,22 @@ static unsigned of_one(const struct taking *t, const char *account)
 static void take(void *ctx, const struct plat_ask *from, const void *frame)
 {
 	struct taking *t = ctx;
-	const struct json *device;
+	struct ask_code code;
 	struct ask ask;
 	struct err err;
 
-	if (ask_parse(frame, ASK_SIZE, &ask, &err) == 0 &&
-	    of_one(t, from->account) < ASKS_OF_ONE_MAX) {
-		device = find(t->devices, ask.reference);
-		if (device)
-			write_event(t, &ask, from->account, device);
-		else
-			t->thrown_away++;
+	if (t->ret < 0)
+		return; /* it stays, and is looked at again */
+	if (of_one(t, from->account) >= ASKS_OF_ONE_MAX) {
+		t->thrown_away++;
+	} else if (ask_code_parse(frame, ASK_SIZE, &code, &err) == 0) {
+		t->ret = phone_codes_take(t->agent, &code, from->account, t->devices, t->err);
+		if (t->ret < 0)
+			return;
+		t->codes++;
+	} else if (ask_parse(frame, ASK_SIZE, &ask, &err) == 0 && find(t->devices, ask.reference)) {
+		write_event(t, &ask, from->account, find(t->devices, ask.reference));
+		t->asked++;
 	} else {
 		t->thrown_away++;
 	}
@@ -132,7 +139,7 @@ static void take(void *ctx, const struct plat_ask *from, const void *frame)
 
 int hardware_asks_take(struct agent *agent, bool *out_any, struct err *err)
 {
-	struct taking t = {.agent = agent};
+	struct taking t = {.agent = agent, .err = err};
 	struct json *root = NULL;
 	char folder[PLACES_PATH];
 	struct err unread;
@@ -142,13 +149,19 @@ int hardware_asks_take(struct agent *agent, bool *out_any, struct err *err)
 	if (read_devices(agent, &root, &t.devices, &unread) < 0)
 		t.devices = NULL; /* nothing is plugged in that anybody could ask about */
 	ret = plat_ask_each(folder, ASK_SIZE, ASKS_MAX, take, &t, err);
+	if (ret == 0)
+		ret = t.ret;
 	if (ret == 0 && agent->pending.changed)
 		ret = pending_save(&agent->pending, &agent->places, err);
+	if (ret == 0 && t.codes)
+		ret = phone_codes_save(&agent->codes, &agent->places, err);
 	for (unsigned i = 0; ret == 0 && i < t.count; i++)
 		plat_ask_remove(folder, t.taken[i].name);
 	if (t.thrown_away)
 		log_info("%u requests were about nothing that may be asked about", t.thrown_away);
-	*out_any = t.count > t.thrown_away;
+	*out_any = t.asked;
+	if (ret == 0)
+		ret = phone_codes_show(agent, t.devices, err);
 	json_free(root);
 	return ret;
 }

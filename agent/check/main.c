@@ -99,6 +99,9 @@ static bool take_hardware(struct agent *agent)
 	if (hardware_events_take(agent, &agent->hardware_seen, &err) < 0 ||
 	    hardware_asks_take(agent, &waits, &err) < 0)
 		log_error("trying again at the next check: %s", err.msg);
+	/* At once: what comes next may wait for a network that is not there. */
+	if (agent->codes.opened && gate_rules_refresh(agent, &err) < 0)
+		log_error("a code opens nothing before the next check: %s", err.msg);
 	return waits;
 }
 
