@@ -47,7 +47,8 @@ static int open_device(const struct plat_gate *gate, const char *port, struct er
 			       : err_errno(err, errno, "open '%s'", path);
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode)) {
 		close(fd);
-		return err_set(err, ERR_NOTFOUND, "'%s' is no device", path);
+		return err_set(err, ERR_NOTFOUND, "what stands for port '%s' in /dev is no device",
+			       port);
 	}
 	return fd;
 }

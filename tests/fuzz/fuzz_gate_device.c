@@ -5,6 +5,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "agent/gate/compatible.h"
 #include "agent/gate/device.h"
 #include "agent/gate/hold.h"
 
@@ -43,6 +44,18 @@ static void judge(struct gate_device *device, const char *said)
 		     gate_waits(&device->interfaces[i], NULL));
 }
 
+/* The answer of the same device to another question. */
+static void judge_answer(struct gate_device *device, const uint8_t *data, size_t len)
+{
+	uint32_t media = gate_compatible_media(device, data, len);
+
+	must(media == 0 || len >= 40);
+	gate_compatible_hold(device, NULL, media);
+	for (unsigned i = 0; i < device->interface_count; i++)
+		must(!(media >> i & 1) || device->interfaces[i].class != 0xff ||
+		     gate_waits(&device->interfaces[i], NULL));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct gate_device device = {.vendor = 77};
@@ -65,5 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	must(device.interface_count <= GATE_INTERFACES_MAX);
 	judge(&device, said);
+	judge_answer(&device, data, len);
+	judge_answer(&device, (const uint8_t *)said, said_len);
 	return 0;
 }

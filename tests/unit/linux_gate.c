@@ -117,7 +117,8 @@ static int make_tree(void **state)
 	put(CARD "/name", "SU08G\n");
 	put(CARD "/driver/x", "");
 	shell("mkdir -p %s/sys/bus/mmc/devices %s/sys/bus/mmc/drivers/mmcblk && "
-	      "cd %s/sys/bus/mmc/devices && ln -s ../../..%s mmc0:0001 && ln -s ../../..%s mmc1:aaaa",
+	      "cd %s/sys/bus/mmc/devices && ln -s ../../..%s mmc0:0001 && ln -s ../../..%s "
+	      "mmc1:aaaa",
 	      root, root, root, EMMC + 4, CARD + 4);
 	put("/sys/bus/mmc/drivers_probe", "");
 	put("/sys/bus/mmc/drivers_autoprobe", "0\n");
@@ -153,6 +154,29 @@ static int remove_tree(void **state)
 }
 
 /* --- USB --- */
+
+static void what_is_no_device_is_asked_nothing(void **state)
+{
+	static struct plat_port_device device;
+	unsigned char ids[64];
+	size_t len = 7;
+
+	(void)state;
+	assert_fails(plat_gate_compatible(gate, "2-1", ids, sizeof(ids), &len, &err), ERR_NOTFOUND,
+		     "no device is at port '2-1'");
+	put(STICK "/busnum", "2\n");
+	put(STICK "/devnum", "17\n");
+	assert_works(plat_gate_device(gate, "2-1", &device, &err));
+	assert_int_equal(device.number, 17);
+	assert_fails(plat_gate_compatible(gate, "2-1", ids, sizeof(ids), &len, &err), ERR_NOTFOUND,
+		     "no device is at port '2-1'");
+	put("/dev/bus/usb/002/017", "a file");
+	assert_fails(plat_gate_compatible(gate, "2-1", ids, sizeof(ids), &len, &err), ERR_NOTFOUND,
+		     "what stands for port '2-1' in /dev is no device");
+	assert_fails(plat_gate_compatible(gate, "../2-1", ids, sizeof(ids), &len, &err),
+		     ERR_INVALID, "'../2-1' is no USB port");
+	assert_int_equal(len, 7);
+}
 
 static void a_device_is_what_sysfs_has_of_it(void **state)
 {
@@ -555,6 +579,7 @@ static void who_sits_there_is_who_logind_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_device_is_asked_nothing),
 		cmocka_unit_test(a_device_is_what_sysfs_has_of_it),
 		cmocka_unit_test(a_name_that_is_no_port_is_never_a_path),
 		cmocka_unit_test(a_port_without_a_device_is_not_found),
