@@ -28,9 +28,14 @@ int cli_generalise(const struct options *options);
 int cli_hardware(const struct options *options);
 int cli_hardware_ports(const struct options *options);
 int cli_hardware_ask(const struct options *options);
+int cli_hardware_code(const struct options *options);
 int cli_policy_lint(const struct options *options);
 int cli_verify(const struct options *options);
 int cli_version(const struct options *options);
+
+/* How to have the stick of that reference opened over the phone, where the policy has codes. */
+void cli_print_challenge(const struct options *options, const char *reference);
+#define CLI_ASK_FOLDER "ask" /* of the run folder: what people leave for caretaker-check */
 
 /* How a person does as root what this one may not. */
 #define CLI_AS_ROOT "sudo caretaker "

@@ -19,7 +19,6 @@
 
 #define SHOWN_MAX (256 * 1024)
 #define DEVICES_MAX 256
-#define ASK_FOLDER "ask"
 
 static int read_shown(const struct options *options, struct buf *text, struct json **out,
 		      struct err *err)
@@ -196,7 +195,7 @@ static void print_media(const struct json *device, bool enforced)
 }
 
 /* What to do, for who sits here and for who may grant it. */
-static void print_approval(const struct json *device)
+static void print_approval(const struct options *options, const struct json *device)
 {
 	const char *reference = text_of(device, "reference"), *id = text_of(device, "id");
 	const char *todo = reason_storage_todo(text_of(device, "why"));
@@ -211,6 +210,7 @@ static void print_approval(const struct json *device)
 		       "approve ");
 		cli_print_clean(reference);
 		printf("\n");
+		cli_print_challenge(options, reference);
 	}
 	if (refused && *id) {
 		printf("          its id, for a policy or an exception: ");
@@ -245,7 +245,7 @@ static bool print_device(const struct options *options, const struct json *devic
 	print_line(options, device);
 	print_exception(device);
 	print_media(device, enforced);
-	print_approval(device);
+	print_approval(options, device);
 	return strcmp(verdict, "refused") == 0;
 }
 
@@ -375,7 +375,7 @@ int cli_hardware_ask(const struct options *options)
 		err_set(&err, ERR_INVALID, "the reason is longer than %d bytes", ASK_REASON - 1);
 		return cli_fail(&err);
 	}
-	snprintf(folder, sizeof(folder), "%s/" ASK_FOLDER, cli_run_dir(options));
+	snprintf(folder, sizeof(folder), "%s/" CLI_ASK_FOLDER, cli_run_dir(options));
 	if (ask_encode(&ask, frame, &err) < 0 || check_asked(options, ask.reference, &err) < 0 ||
 	    plat_ask_put(folder, frame, sizeof(frame), &err) < 0)
 		return cli_fail(&err);

@@ -55,6 +55,8 @@ static const struct command commands[] = {
 	 cli_hardware_ports},
 	{"hardware ask", "REFERENCE", "asks the school to approve what was refused", ask_options, 1,
 	 1, cli_hardware_ask},
+	{"hardware code", "CODE", "opens what was refused by a code read out over the phone", NULL,
+	 1, 4, cli_hardware_code},
 	{"policy lint", "FILE...", "finds the errors in policy files", lint_options, 1, -1,
 	 cli_policy_lint},
 	{"verify", "FILE", "checks a chain of heartbeats without the collector", verify_options, 1,

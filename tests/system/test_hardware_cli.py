@@ -3,6 +3,8 @@ SPDX-License-Identifier: Apache-2.0"""
 import json
 import os
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -169,3 +171,72 @@ def test_explain_names_what_is_checked_and_its_settings(machine):
     assert 'USB sticks and other removable storage stay out unless allowed.' in done.stdout
     for key in ('allow', 'encrypted', 'plain', 'scan', 'weak_serial', 'classroom', 'max_hubs', 'ask'):
         assert f'\n  {key} = ' in done.stdout
+
+
+# --- codes that are read out over the phone ---
+
+CODE = 'BDAQ-X4YH-T5G5'   # a good one by its check character, for nothing here
+
+
+def codes(**changes):
+    return {'v': 1, 'machine': '0a0a0a0a', 'days': 1, 'today': '2026-11-22', 'clock': True,
+            'sticks': [{'reference': 'K7Q2MX', 'challenge': '2AX1-RD73'}], 'answers': [], **changes}
+
+
+def answer(machine, **said):
+    """Answers the next code that is left, as caretaker-check would: a thread that waits for it."""
+    folder = machine.run_dir / 'ask'
+    folder.mkdir(exist_ok=True)
+
+    def wait():
+        end = time.monotonic() + 30
+        while not (left := list(folder.iterdir())) or left[0].stat().st_size != 256:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        frame = left[0].read_bytes()
+        assert frame[:8] == b'CTCODE1\0' and frame[8:21] == CODE.replace('-', '').encode() + b'\0'
+        left[0].unlink()
+        said['ticket'] = frame[21:37].decode()
+        new = machine.run_dir / '.codes'
+        new.write_text(json.dumps(codes(answers=[{'ticket': '0' * 16, 'answer': 'wrong'}, said])))
+        new.rename(machine.run_dir / 'phone-codes.json')
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_refused_stick_shows_what_to_read_out(machine):
+    machine.show(SHOWN)
+    assert 'without a network' not in machine('hardware').stdout
+    (machine.run_dir / 'phone-codes.json').write_text(json.dumps(codes()))
+    said = machine('hardware').stdout
+    host = os.uname().nodename.split('.')[0]
+    assert f'read this out to the school: {host}, 0a0a0a0a, 2AX1-RD73\n' in said
+    assert said.count('caretaker hardware code CODE') == 1
+
+
+@pytest.mark.parametrize('said, code, words', [
+    ({'answer': 'opened', 'reference': 'K7Q2MX', 'until': 1795391999}, 0,
+     'K7Q2MX opens until the end of 2026-11-22, to be read'),
+    ({'answer': 'wrong', 'left': 3}, 1, "today's date, which is 2026-11-22 for this machine.\n3 tries are left."),
+    ({'answer': 'wrong', 'left': 0}, 1, 'That was the last try for an hour.'),
+    ({'answer': 'wait', 'wait_s': 1800}, 1, 'try again in 30 minutes'),
+    ({'answer': 'none'}, 1, "The school's policy opens nothing by codes."),
+    ({'answer': 'clock'}, 1, 'Set the clock first'),
+    ({'answer': 'full'}, 1, 'as many sticks here as can be open at once'),
+])
+def test_a_code_is_left_and_its_answer_told(machine, said, code, words):
+    thread = answer(machine, **said)
+    done = machine('hardware', 'code', *CODE.lower().split('-'))
+    thread.join()
+    assert done.returncode == code and words in done.stdout, done.stdout + done.stderr
+
+
+def test_a_slip_is_told_at_once_and_is_no_try(machine):
+    (machine.run_dir / 'ask').mkdir()
+    for code, why in (('BDAQ-X4YH-T5G6', 'a character is wrong, or two changed places'),
+                      ('BDAQ-X4YH', 'it has 8 characters, not 12'),
+                      ('BDAQ-X4YH-T5GU', 'there are digits and letters, but no U')):
+        done = machine('hardware', 'code', code)
+        assert done.returncode == 2 and 'a typing error' in done.stderr and why in done.stderr, done.stderr
+    assert not list((machine.run_dir / 'ask').iterdir())
