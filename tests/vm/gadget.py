@@ -80,6 +80,7 @@ class Interface:
 
     def descriptors(self):
         want, text = self.wanted, self.wanted.get('string')
+        compatible = want.get('compatible')
         interface = struct.pack('<9B', 9, 4, 0, 0, 2, want['class'], want.get('subclass', 0),
                                 want.get('protocol', 0), 1 if text is not None else 0)
 
@@ -88,7 +89,12 @@ class Interface:
                                         for address in (0x81, 0x02))
         both = speed(64) + speed(512)
         # version 2 with full and high speed: magic, length, flags, counts, descriptors
-        return struct.pack('<5I', 3, 20 + len(both), 3, 3, 3) + both
+        if not compatible:
+            return struct.pack('<5I', 3, 20 + len(both), 3, 3, 3) + both
+        # and what Microsoft's systems ask for: a compatible ID of the first interface
+        both += struct.pack('<BIHHH', 0, 35, 1, 4, 1) \
+            + struct.pack('<BB8s14x', 0, 1, compatible.encode())
+        return struct.pack('<6I', 3, 24 + len(both), 11, 3, 3, 1) + both
 
     def strings(self):
         text = self.wanted.get('string')
@@ -222,6 +228,10 @@ def up(want):
         elif kind == 'interface':
             Interface(own, wanted).serve()
         os.symlink(function, f'{config}/{kind}.{own}')
+    if any(wanted.get('compatible') for wanted in want['functions']):
+        for file, value in (('use', 1), ('b_vendor_code', '0xcd'), ('qw_sign', 'MSFT100')):
+            write(f'{top}/os_desc/{file}', value)
+        os.symlink(config, f'{top}/os_desc/c.1')
     taken = {read(path) for path in glob.glob(f'{GADGETS}/*/UDC')}
     for host in range(HOSTS):
         if f'dummy_udc.{host}' not in taken:
@@ -235,7 +245,7 @@ def up(want):
 def down(name):
     top = f'{GADGETS}/{name}'
     write(f'{top}/UDC', '\n')
-    for link in glob.glob(f'{top}/configs/c.1/*.*'):
+    for link in glob.glob(f'{top}/configs/c.1/*.*') + glob.glob(f'{top}/os_desc/c.*'):
         os.unlink(link)
     for file in glob.glob(f'{RUN}/{name}?.pid'):
         os.kill(int(read(file)), 15)

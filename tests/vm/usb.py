@@ -170,8 +170,9 @@ def gadget_function(name):
     return {'function': name}
 
 
-def gadget_interface(number, subclass=0, protocol=0, string=None, disk=None):
+def gadget_interface(number, subclass=0, protocol=0, string=None, disk=None, compatible=None):
     """An interface that claims a class and a string as it likes, with two bulk endpoints.  'disk':
-    a file in the guest that it serves as bulk-only storage all the same."""
+    a file in the guest that it serves as bulk-only storage all the same.  'compatible': the ID that
+    it answers Microsoft's systems with ('MTP', 'WINUSB')."""
     return {'function': 'interface', 'class': number, 'subclass': subclass, 'protocol': protocol,
-            'string': string, 'disk': disk}
+            'string': string, 'disk': disk, 'compatible': compatible}
