@@ -35,7 +35,9 @@ install-agent: $(B)/caretakerd $(B)/caretaker-gate $(B)/caretaker-check $(B)/car
 	$(INSTALL) -d $(DESTDIR)$(datadir)/initramfs-tools/hooks
 	sed $(PLACES) pkg/initramfs/caretaker-gate > $(DESTDIR)$(datadir)/initramfs-tools/hooks/caretaker-gate
 	chmod 755 $(DESTDIR)$(datadir)/initramfs-tools/hooks/caretaker-gate
-	$(INSTALL) -D -m 644 pkg/udev/72-caretaker-media.rules $(DESTDIR)$(prefix)/lib/udev/rules.d/72-caretaker-media.rules
+	$(INSTALL) -d $(DESTDIR)$(prefix)/lib/udev/rules.d
+	sed $(PLACES) pkg/udev/72-caretaker-media.rules > $(DESTDIR)$(prefix)/lib/udev/rules.d/72-caretaker-media.rules
+	chmod 644 $(DESTDIR)$(prefix)/lib/udev/rules.d/72-caretaker-media.rules
 	$(INSTALL) -D -m 755 $(B)/caretaker-uplink $(DESTDIR)$(libexecdir)/caretaker/caretaker-uplink
 	$(INSTALL) -D -m 644 conf/caretakerd.ini $(DESTDIR)$(sysconfdir)/caretaker/caretakerd.ini
 	$(INSTALL) -m 600 conf/caretaker-check.ini $(DESTDIR)$(sysconfdir)/caretaker/caretaker-check.ini

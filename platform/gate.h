@@ -77,11 +77,15 @@ int plat_gate_shut(struct plat_gate *gate, const char *interface, struct err *er
  * optical). */
 struct plat_medium {
 	char name[32];   /* "sda1" */
-	char parent[32]; /* "sda"; "" for a disk */
+	char parent[32]; /* "sda"; "" for a disk; of what was unlocked its container, "sda1" */
+	char disk[32];   /* that all of it lies on: "sda", itself for a disk */
 	char port[32];   /* of the USB device or card it hangs on; "" none */
 	char bus[12]; /* "usb", "mmc", "ata", "nvme", "thunderbolt" ...: what it is plugged into */
+	uint64_t sequence; /* the kernel's own number of this disk: another card has another */
 	uint64_t bytes;
 	bool removable, read_only, optical;
+	bool mapped;   /* it is made of 'parent' by device mapper or md */
+	bool unlocked; /* and on the way is a container (LUKS, BitLocker) that somebody unlocked */
 	bool has_parts;
 	char file_system[24]; /* as libblkid (udev's ID_FS_TYPE) says; "" none or not yet told */
 	bool null_cipher;  /* a LUKS header whose data is not encrypted, or that cannot be read */
@@ -109,6 +113,13 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
  * the disk's diskseq (a number that no disk of this boot had before: sda1 of a pulled stick opens
  * no later sda1) and NAME "sda1". */
 int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err);
+
+/* Whether a disk that the kernel made of others is made of plugged-in media alone, and is none that
+ * the system lies on: udev's rule closes it then. */
+bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium);
+/* Locks what was unlocked (or made otherwise) of a plugged-in medium: at once, or when the last who
+ * has it open lets go. */
+int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err);
 
 /* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
 int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err);

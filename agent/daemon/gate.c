@@ -89,6 +89,20 @@ static void port_event(struct gate *gate, const struct plat_device_event *event)
 		gate_look_at_twins(gate, event->name, id);
 }
 
+/* What was unlocked and is locked again hangs on nothing any more that would say whose it was. */
+static void look_at_whose(struct gate *gate, const char *part)
+{
+	for (const struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next)
+		for (unsigned i = 0; !plugged->alone && i < plugged->part_count; i++)
+			if (strcmp(plugged->parts[i].medium.name, part) == 0) {
+				char place[GATE_NAME];
+
+				(void)text_copy(place, sizeof(place), plugged->place);
+				gate_look_at_port(gate, place);
+				return;
+			}
+}
+
 void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 {
 	static const char *const port_actions[] = {"add", "bind", "remove", NULL};
@@ -108,6 +122,7 @@ void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 		} else {
 			if (strcmp(event->action, "remove") == 0)
 				gate_forget(gate, event->name);
+			look_at_whose(gate, event->name);
 			gate_look_at_disks(gate);
 		}
 	} else {

@@ -32,7 +32,7 @@ static int take_part(void *ctx, const struct plat_medium *medium)
 
 	/* Of disks by themselves the one that is meant, and its partitions. */
 	if (plugged->alone && strcmp(medium->name, plugged->place) != 0 &&
-	    strcmp(medium->parent, plugged->place) != 0)
+	    strcmp(medium->disk, plugged->place) != 0)
 		return 0;
 	plugged->holds_system |= medium->holds_system;
 	if (plugged->part_count == GATE_PARTS_MAX)
@@ -40,7 +40,8 @@ static int take_part(void *ctx, const struct plat_medium *medium)
 	part = &plugged->parts[plugged->part_count++];
 	memset(part, 0, sizeof(*part));
 	for (unsigned i = 0; i < reading->old_count; i++)
-		if (strcmp(reading->old[i].medium.name, medium->name) == 0)
+		if (strcmp(reading->old[i].medium.name, medium->name) == 0 &&
+		    reading->old[i].medium.sequence == medium->sequence)
 			*part = reading->old[i];
 	part->medium = *medium;
 	return 0;
@@ -101,6 +102,7 @@ static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 		.device_bytes = disk_bytes(plugged),
 		.whole_disk = part->medium.has_parts,
 		.null_cipher = part->medium.null_cipher,
+		.unlocked = part->medium.unlocked,
 		.optical = part->medium.optical,
 	};
 	struct gate_decision said;
@@ -135,6 +137,49 @@ static void judge_part(struct gate *gate, const struct gate_plugged *plugged,
 		if (part->asked)
 			part->verdict = VERDICT_JUDGING;
 	}
+}
+
+static struct gate_part *part_named(struct gate_plugged *plugged, const char *name)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (strcmp(plugged->parts[i].medium.name, name) == 0)
+			return &plugged->parts[i];
+	return NULL;
+}
+
+static bool is_usable(const struct gate_part *part)
+{
+	return part->verdict == VERDICT_OPEN || part->verdict == VERDICT_READ_ONLY;
+}
+
+/* What was made of a part of it, by unlocking it or otherwise, is judged after that part, and is
+ * nothing that the part is not. */
+static void judge_mapped(struct gate *gate, struct gate_plugged *plugged, struct gate_part *part,
+			 unsigned depth)
+{
+	struct gate_part *below = part_named(plugged, part->medium.parent);
+
+	if (below && below->medium.mapped && depth < GATE_PARTS_MAX)
+		judge_mapped(gate, plugged, below, depth + 1);
+	if (below && !is_usable(below) && below->verdict != VERDICT_PASSED) {
+		gate_scan_end(gate, part);
+		part->verdict = below->verdict;
+		part->line = below->line;
+		part->quiet = below->quiet;
+		(void)text_copy(part->why, sizeof(part->why), below->why);
+		return;
+	}
+	judge_part(gate, plugged, part);
+}
+
+/* Somebody has made another disk of it, which is judged in its place. */
+static bool stands_behind(const struct gate_plugged *plugged, const struct gate_part *part)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (plugged->parts[i].medium.mapped &&
+		    strcmp(plugged->parts[i].medium.parent, part->medium.name) == 0)
+			return is_usable(part);
+	return false;
 }
 
 /* A card reader whose slots are all empty. */
@@ -192,6 +237,8 @@ static void add_up(struct gate_plugged *plugged)
 	for (unsigned i = 0; i < plugged->part_count; i++) {
 		const struct gate_part *part = &plugged->parts[i];
 
+		if (stands_behind(plugged, part))
+			continue;
 		pending |= part->verdict == VERDICT_JUDGING;
 		if (part->verdict > widest && part->verdict != VERDICT_JUDGING) {
 			widest = part->verdict;
@@ -230,7 +277,11 @@ void gate_judge_parts(struct gate *gate, struct gate_plugged *plugged)
 	plugged->line = decision->line;
 	(void)text_copy(plugged->why, sizeof(plugged->why), decision->why);
 	for (unsigned i = 0; i < plugged->part_count; i++)
-		judge_part(gate, plugged, &plugged->parts[i]);
+		if (!plugged->parts[i].medium.mapped)
+			judge_part(gate, plugged, &plugged->parts[i]);
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (plugged->parts[i].medium.mapped)
+			judge_mapped(gate, plugged, &plugged->parts[i], 0);
 	if (decision->verb == GATE_JUDGE)
 		add_up(plugged);
 	else if ((decision->verb == GATE_OPEN || decision->verb == GATE_READ_ONLY) &&
@@ -283,10 +334,19 @@ static void set_open(struct gate *gate, const struct gate_plugged *plugged, stru
 	part->closed = !open;
 }
 
+/* What was unlocked of it is locked again. */
+static void lock(struct gate *gate, const struct gate_plugged *plugged, struct gate_part *part)
+{
+	struct err err;
+
+	if (part->medium.mapped && plat_gate_lock(gate->platform, part->medium.name, &err) < 0)
+		warn("locking what was unlocked", plugged, &err);
+}
+
 static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
 			struct gate_part *part)
 {
-	bool open = part->verdict == VERDICT_OPEN || part->verdict == VERDICT_READ_ONLY;
+	bool open = is_usable(part);
 	bool write = part->verdict == VERDICT_OPEN;
 	bool unguard = part->guarded && !wants_guard(&plugged->decision, part);
 
@@ -304,6 +364,8 @@ static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
 	set_read_only(gate, plugged, part, !write);
 	if (open || part->medium.told) /* else udev's rule is about to close it */
 		set_open(gate, plugged, part, open);
+	if (part->verdict == VERDICT_REFUSED)
+		lock(gate, plugged, part);
 }
 
 static void act_on_parts(struct gate *gate, struct gate_plugged *plugged)
@@ -332,6 +394,7 @@ static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_in
 		out_of_use(gate, plugged, &plugged->parts[i]);
 		set_open(gate, plugged, &plugged->parts[i], false);
 		gate_scan_end(gate, &plugged->parts[i]);
+		lock(gate, plugged, &plugged->parts[i]);
 	}
 	if (plat_gate_shut(gate->platform, interface->name, &err) < 0) {
 		warn("shutting an interface", plugged, &err);

@@ -444,15 +444,17 @@ bool gate_may_open(const struct gate_rules *rules, const struct gate_decision *d
 
 /* --- the medium --- */
 
-/* LUKS or BitLocker, as the rules take them: nothing in it can be scanned before it is unlocked. */
+/* LUKS or BitLocker, as the rules take them, or any where they do not ask for encryption: nothing
+ * in it can be scanned before it is unlocked. */
 static bool is_container(const struct gate_decision *device, const struct gate_medium *medium)
 {
+	unsigned wanted = device->encrypted ? device->encrypted : ENCRYPTED_ANY;
+
 	if (medium->null_cipher)
 		return false;
 	if (strcmp(medium->file_system, "crypto_LUKS") == 0)
-		return device->encrypted & GATE_ENCRYPTED_LUKS;
-	return strcmp(medium->file_system, "BitLocker") == 0 &&
-	       (device->encrypted & GATE_ENCRYPTED_BITLOCKER);
+		return wanted & GATE_ENCRYPTED_LUKS;
+	return strcmp(medium->file_system, "BitLocker") == 0 && (wanted & GATE_ENCRYPTED_BITLOCKER);
 }
 
 static void answer_medium(struct gate_decision *out, enum gate_verb verb, const char *why)
@@ -523,7 +525,7 @@ void gate_decide_medium(const struct gate_decision *device, const struct gate_me
 		answer_medium(out, GATE_READ_ONLY, "unlocker");
 		return;
 	}
-	if (device->encrypted && is_container(device, medium)) {
+	if (is_container(device, medium)) {
 		answer_medium(out, usable(out), device->why);
 		return;
 	}

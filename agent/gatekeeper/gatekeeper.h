@@ -102,6 +102,11 @@ bool keep_is_listed(const struct gate_device *device);
 /* What hangs on a USB device: "mmc0:aaaa" in a reader. */
 bool keep_is_on_usb(const char *card);
 
+/* --- media.c --- */
+/* udev's: exit code 0 when a disk that was made of others (dm-0, md0) is made of plugged-in media
+ * alone and the system does not lie on it, 1 when it is the machine's own. */
+int keep_plugged(const char *name);
+
 /* --- arm.c --- */
 int keep_arm(void);
 int keep_disarm(void);

@@ -32,6 +32,12 @@ static int run_device(const struct options *options)
 	return keep_device(options->operands[0]);
 }
 
+static int run_plugged(const struct options *options)
+{
+	begin(options);
+	return keep_plugged(options->operands[0]);
+}
+
 static int run_follow(const struct options *options)
 {
 	const char *state = options_get(options, "state");
@@ -79,6 +85,8 @@ static const struct option_def program_options[] = {
 static const struct command commands[] = {
 	{"hub", "KERNEL", "udev: a host controller came (usb1)", NULL, 1, 1, run_hub},
 	{"device", "KERNEL", "udev: a device came; opens what is not held", NULL, 1, 1, run_device},
+	{"plugged", "KERNEL", "udev: whether dm-0 or md0 is made of plugged-in media alone", NULL,
+	 1, 1, run_plugged},
 	{"follow", NULL, "arms or disarms as gate.rules has it", NULL, 0, 0, run_follow},
 	{"arm", NULL, "begins shut from now on; refused unless the policy says enforce", NULL, 0, 0,
 	 run_arm},

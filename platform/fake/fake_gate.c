@@ -150,6 +150,22 @@ int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, str
 	return did(open ? "open" : "close", medium);
 }
 
+bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium)
+{
+	(void)gate;
+	for (size_t i = 0; i < fake_gate.medium_count; i++)
+		if (strcmp(fake_gate.media[i].name, medium) == 0)
+			return !fake_gate.media[i].holds_system;
+	return false;
+}
+
+int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did("lock", medium);
+}
+
 int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err)
 {
 	(void)gate;

@@ -119,24 +119,19 @@ static void find_parent(const char *place, char out[32])
 		(void)text_copy(out, 32, slash + 1);
 }
 
-/* The USB device or the card that a disk hangs on; "" neither. */
-static void find_holder(const struct plat_gate *gate, const char *place, char out[32])
-{
-	gate_port_of(place, out);
-	if (!*out)
-		gate_card_of(gate, place, out);
-}
-
 /* False: it is gone, or not what anybody could use (an empty card reader has no bytes). */
 static bool read_medium(const struct plat_gate *gate, const char *name, const char *place,
 			const struct gate_mounted *mounted, struct plat_medium *out)
 {
+	struct gate_mapped mapped;
 	uint64_t sectors, number;
 	char path[128];
 
 	memset(out, 0, sizeof(*out));
 	(void)text_copy(out->name, sizeof(out->name), name);
-	find_holder(gate, place, out->port);
+	out->mapped = gate_mapped(gate, name, &mapped);
+	out->unlocked = mapped.unlocked;
+	gate_holder_of(gate, place, out->port);
 	name_bus(place, out->port, out->bus, sizeof(out->bus));
 	if (!medium_number(gate, name, "size", &sectors))
 		return false;
@@ -144,11 +139,19 @@ static bool read_medium(const struct plat_gate *gate, const char *name, const ch
 	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", name);
 	if (gate_has(gate, path))
 		find_parent(place, out->parent);
-	out->removable =
-		medium_number(gate, *out->parent ? out->parent : name, "removable", &number) &&
-		number == 1;
+	(void)text_copy(out->disk, sizeof(out->disk), *out->parent ? out->parent : name);
+	if (out->mapped) {
+		(void)text_copy(out->parent, sizeof(out->parent), mapped.below);
+		(void)text_copy(out->disk, sizeof(out->disk), mapped.bottom);
+		(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", mapped.bottom);
+		if (gate_has(gate, path))
+			find_parent(place, out->disk);
+	}
+	if (!medium_number(gate, out->mapped ? name : out->disk, "diskseq", &out->sequence))
+		out->sequence = 0; /* a kernel before 5.15 */
+	out->removable = medium_number(gate, out->disk, "removable", &number) && number == 1;
 	out->read_only = medium_number(gate, name, "ro", &number) && number == 1;
-	out->optical = strncmp(name, "sr", 2) == 0;
+	out->optical = strncmp(out->disk, "sr", 2) == 0;
 	out->has_parts = !*out->parent && has_parts(gate, name);
 	out->told = gate_udev_file_system(gate, name, out->file_system, sizeof(out->file_system));
 	if (strcmp(out->file_system, "crypto_LUKS") == 0)
@@ -210,11 +213,18 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 	gate_mounted(gate, &mounted);
 	for (unsigned i = 0; i < list.count; i++) {
 		char path[64], place[GATE_PATH], of[32];
+		struct gate_mapped mapped;
 
 		(void)snprintf(path, sizeof(path), BLOCK "/%s", list.names[i]);
 		if (!gate_place(gate, path, place, sizeof(place)))
 			continue; /* gone */
-		find_holder(gate, place, of);
+		if (gate_mapped(gate, list.names[i], &mapped)) {
+			if (mapped.mixed)
+				continue; /* udev's rule has closed it, or it is the machine's own
+					   */
+			(void)text_copy(place, sizeof(place), mapped.place);
+		}
+		gate_holder_of(gate, place, of);
 		if (strcmp(of, port) != 0 ||
 		    !read_medium(gate, list.names[i], place, &mounted, &medium) ||
 		    !wanted(port, &medium))

@@ -56,6 +56,19 @@ int gate_card_let(const struct plat_gate *gate, const char *name, bool let, stru
 /* The next card gets no driver by itself; without such slots that is true. */
 bool gate_cards_begin_shut(const struct plat_gate *gate);
 
+/* gate_mapped.c: a disk made of others (LUKS once it is unlocked, LVM, md), followed down. */
+struct gate_mapped {
+	char below[32];        /* what it was made of, one step down */
+	char bottom[32];       /* the disk or partition at the end of that */
+	char place[GATE_PATH]; /* the bottom's */
+	bool unlocked;         /* some step is a container that was unlocked, itself or below it */
+	bool mixed;            /* it is made of several devices' disks: nobody's medium */
+};
+/* The USB device or the card that a place below sysfs/devices hangs on; "" neither. */
+void gate_holder_of(const struct plat_gate *gate, const char *place, char out[32]);
+/* False: it is made of no other. */
+bool gate_mapped(const struct plat_gate *gate, const char *name, struct gate_mapped *out);
+
 /* gate_mounts.c: which block devices hold the running system, and which are mounted. */
 #define GATE_DISKS 64
 struct gate_mounted {

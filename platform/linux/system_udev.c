@@ -4,6 +4,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "platform/linux/gate_parts.h"
 
 #include <errno.h>
 #include <libudev.h>
@@ -96,6 +97,16 @@ static void find_port(const char *place, char out[32])
 		find_card(place, out);
 }
 
+/* What was unlocked hangs on what its container hangs on. */
+static void find_below(const char *name, char out[32])
+{
+	const struct plat_gate gate = {.sysfs = "/sys", .live = true};
+	struct gate_mapped mapped;
+
+	if (gate_is_block(name) && gate_mapped(&gate, name, &mapped) && !mapped.mixed)
+		gate_holder_of(&gate, mapped.place, out);
+}
+
 static void describe(struct udev_device *device, struct plat_device_event *out)
 {
 	const char *const said[] = {udev_device_get_subsystem(device),
@@ -110,6 +121,8 @@ static void describe(struct udev_device *device, struct plat_device_event *out)
 		if (said[i])
 			(void)text_copy(to[i], sizes[i], said[i]); /* the kernel's names, short */
 	find_port(udev_device_get_devpath(device), out->port);
+	if (!out->port[0] && strcmp(out->subsystem, "block") == 0)
+		find_below(out->name, out->port);
 	out->concerns = concerns_us(device);
 }
 

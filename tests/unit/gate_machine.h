@@ -73,6 +73,14 @@ static inline struct plat_medium *medium(const char *name)
 	return NULL;
 }
 
+static inline void lock_again(const char *mapped)
+{
+	struct plat_medium *clear = medium(mapped);
+
+	memmove(clear, clear + 1, (size_t)(&behind[--behind_count] - clear) * sizeof(*clear));
+	show_media();
+}
+
 static inline void kernel_does(const char *what, const char *to)
 {
 	if (strlen(done) + strlen(what) + strlen(to) + 3 < sizeof(done))
@@ -81,6 +89,8 @@ static inline void kernel_does(const char *what, const char *to)
 		find_interface(to)->authorized = strcmp(what, "let") == 0;
 	} else if (strcmp(what, "ro") == 0 || strcmp(what, "rw") == 0) {
 		medium(to)->read_only = strcmp(what, "ro") == 0;
+	} else if (strcmp(what, "lock") == 0) {
+		lock_again(to);
 	} else if (strcmp(what, "unmount") == 0) {
 		medium(to)->mounted = false;
 	} else {
@@ -128,6 +138,21 @@ static inline struct plat_port_device *plug(const char *port, const char *serial
 	return plug_as(port, 0x1666, serial, 8, "06ip50");
 }
 
+/* What is in a container once somebody has unlocked it. */
+static inline void unlock(const char *container, const char *mapped, const char *file_system)
+{
+	struct plat_medium *clear = &behind[behind_count++];
+
+	*clear = *medium(container);
+	strcpy(clear->name, mapped);
+	strcpy(clear->parent, container);
+	strcpy(clear->file_system, file_system);
+	clear->mapped = clear->unlocked = clear->told = true;
+	clear->mounted = clear->read_only = false;
+	clear->sequence += 100 + behind_count;
+	show_media();
+}
+
 /* A partition on the stick in 'port', and the disk around it. */
 static inline void hold(const char *port, const char *disk, const char *file_system)
 {
@@ -135,6 +160,7 @@ static inline void hold(const char *port, const char *disk, const char *file_sys
 
 	memset(whole, 0, 2 * sizeof(*whole));
 	strcpy(whole->name, disk);
+	strcpy(whole->disk, disk);
 	strcpy(whole->port, port);
 	strcpy(whole->bus, *port ? "usb" : "mmc");
 	whole->bytes = 16 << 20;

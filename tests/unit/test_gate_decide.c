@@ -689,10 +689,10 @@ static void each_interface_opens_by_itself(void **state)
 static void a_refused_medium_names_the_line_that_refused_it(void **state)
 {
 	static const struct gate_medium plain = {.bytes = 1 << 24},
-					luks = {.bytes = 1 << 24,
-						.file_system = "crypto_LUKS",
-						.unlocked = true,
-						.scanned = GATE_INFECTED};
+					clear = {.bytes = 1 << 24,
+						 .file_system = "vfat",
+						 .unlocked = true,
+						 .scanned = GATE_INFECTED};
 	struct gate_decision device = decide(ANY "set encrypted luks 15\nset scan full 16\n",
 					     KINGSTON, (struct gate_around){0}),
 			     got;
@@ -701,8 +701,7 @@ static void a_refused_medium_names_the_line_that_refused_it(void **state)
 	assert_int_equal(device.line, 14);
 	gate_decide_medium(&device, &plain, &got);
 	assert_int_equal(got.line, 15);
-	device.encrypted = 0;
-	gate_decide_medium(&device, &luks, &got);
+	gate_decide_medium(&device, &clear, &got);
 	assert_string_equal(got.why, "infected");
 	assert_int_equal(got.line, 16);
 }
