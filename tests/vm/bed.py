@@ -196,14 +196,16 @@ def _install(guest):
 
 
 @contextlib.contextmanager
-def guest(installed=False):
-    """A guest as it was after its boot, or as our packages left it; for one module of tests."""
+def guest(installed=False, machine=()):
+    """A guest as it was after its boot, or as our packages left it; for one module of tests.
+    'machine': arguments for QEMU, of devices that its kernel has not seen yet and finds by a
+    "rescan" of its bus, as it finds what is plugged in while it runs."""
     cache = _Cache()
     with tempfile.TemporaryDirectory(prefix='caretaker-vm-') as name:
         folder = pathlib.Path(name)
         cache.copy(cache.disk(installed), folder / 'disk.qcow2')
         it = Guest(folder, cache.folder / 'vmlinuz', cache.folder / 'initrd.img',
-                   folder / 'disk.qcow2', snapshot=SNAPSHOT)
+                   folder / 'disk.qcow2', snapshot=SNAPSHOT, machine=machine)
         try:
             it.set_clock(time.time())   # the snapshot's stands where it was
             yield it

@@ -31,7 +31,7 @@ class Guest:
     """run() gives what a command printed, or raises with what it said."""
 
     def __init__(self, folder, kernel, initrd, disk, append='', snapshot=None, from_usb=False,
-                 plugged=(), clock=None):
+                 plugged=(), clock=None, machine=()):
         self.folder, self.disk, self.devices, self.helper = folder, disk, [], False
         arguments = ['qemu-system-x86_64',
                      '-chardev', f'socket,id=agent,path={folder}/agent,server=on,wait=off',
@@ -50,6 +50,7 @@ class Guest:
         if clock is not None:
             start = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(clock))
             arguments += ['-rtc', f'base={start}']
+        arguments += machine   # last: what a snapshot knows stays where it was
         for name in ('agent', 'events', 'monitor'):
             (folder / name).unlink(missing_ok=True)
         with open(folder / 'qemu.log', 'wb') as log:
