@@ -52,6 +52,17 @@ static void remember_approval(struct gate *gate, const struct gate_plugged *plug
 	}
 }
 
+/* Of a disk that hangs on no USB device. */
+static unsigned kind_of(const struct plat_medium *disk)
+{
+	if (disk->optical)
+		return GATE_KIND_OPTICAL;
+	if (strcmp(disk->bus, "ata") == 0)
+		return GATE_KIND_ESATA;
+	/* A drive in a case of its own, as one on USB is. */
+	return strcmp(disk->bus, "thunderbolt") == 0 ? GATE_KIND_USB : GATE_KIND_CARD;
+}
+
 static void decide(struct gate *gate, struct gate_plugged *plugged)
 {
 	struct gate_known *known = gate_memory_find(&gate->memory, plugged->shown.id);
@@ -65,12 +76,10 @@ static void decide(struct gate *gate, struct gate_plugged *plugged)
 	};
 
 	around.now = gate_now(gate, &around.now_known);
-	if (plugged->alone)
-		around.kind =
-			plugged->part_count && plugged->parts[0].medium.optical ? GATE_KIND_OPTICAL
-			: plugged->part_count && strcmp(plugged->parts[0].medium.bus, "ata") == 0
-				? GATE_KIND_ESATA
-				: GATE_KIND_CARD;
+	if (plugged->alone && plugged->part_count)
+		around.kind = kind_of(&plugged->parts[0].medium);
+	else if (plugged->alone)
+		around.kind = GATE_KIND_CARD;
 	gate_decide(gate->rules, &gate->device, &around, &plugged->decision);
 	/* Another approval than the one it changed under: whoever gave it knows it as it is now. */
 	if (known && around.changed && strcmp(plugged->decision.why, "changed-device") == 0 &&

@@ -62,8 +62,28 @@ static bool luks_is_null(const struct plat_gate *gate, const char *name)
 	return null;
 }
 
+/* Behind a port of the case that brings PCI out, as firmware tells the kernel (Linux 5.14). */
+static bool is_thunderbolt(const struct plat_gate *gate, const char *place)
+{
+	char path[GATE_PATH], said[16];
+	size_t len = strlen(gate->sysfs);
+
+	if (strncmp(place, gate->sysfs, len) != 0 || !strstr(place, "/pci"))
+		return false;
+	for (const char *at = strchr(place + len + 1, '/'); at; at = strchr(at + 1, '/')) {
+		(void)snprintf(path, sizeof(path), "%.*s/removable", (int)(at - place - len - 1),
+			       place + len + 1);
+		/* A disk has such a file too, with a number. */
+		if (gate_attribute(gate, path, said, sizeof(said)) > 0 &&
+		    strncmp(said, "removable", 9) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What it is plugged into, by the folders on its way below sysfs/devices. */
-static void name_bus(const char *place, const char *port, char *out, size_t size)
+static void name_bus(const struct plat_gate *gate, const char *place, const char *port, char *out,
+		     size_t size)
 {
 	static const struct {
 		const char *part, *bus;
@@ -72,6 +92,10 @@ static void name_bus(const char *place, const char *port, char *out, size_t size
 		     {"/memstick", "memstick"}};
 
 	(void)text_copy(out, size, gate_is_port(port) ? "usb" : "other");
+	if (!*port && is_thunderbolt(gate, place)) {
+		(void)text_copy(out, size, "thunderbolt");
+		return;
+	}
 	for (size_t i = 0; !gate_is_port(port) && i < sizeof(buses) / sizeof(buses[0]); i++)
 		if (strstr(place, buses[i].part)) {
 			(void)text_copy(out, size, buses[i].bus);
@@ -132,7 +156,7 @@ static bool read_medium(const struct plat_gate *gate, const char *name, const ch
 	out->mapped = gate_mapped(gate, name, &mapped);
 	out->unlocked = mapped.unlocked;
 	gate_holder_of(gate, place, out->port);
-	name_bus(place, out->port, out->bus, sizeof(out->bus));
+	name_bus(gate, place, out->port, out->bus, sizeof(out->bus));
 	if (!medium_number(gate, name, "size", &sectors))
 		return false;
 	out->bytes = sectors > UINT64_MAX / 512 ? UINT64_MAX : sectors * 512;
@@ -184,7 +208,7 @@ static int by_length_and_name(const void *a, const void *b)
 /* "" stands for what hangs on neither and can be taken out; eMMC cannot. */
 static bool wanted(const char *port, const struct plat_medium *medium)
 {
-	static const char *const plugged[] = {"memstick", "firewire"};
+	static const char *const plugged[] = {"memstick", "firewire", "thunderbolt"};
 
 	if (*port)
 		return strcmp(port, medium->port) == 0;

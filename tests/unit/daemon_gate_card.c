@@ -1,5 +1,6 @@
 /* The storage gate and memory cards in slots of their own.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/text.h"
 #include "tests/unit/gate_machine.h"
 
 #define SLOT "mmc0:aaaa"
@@ -102,6 +103,22 @@ static void the_card_that_holds_the_system_is_never_touched(void **state)
 	assert_null(strstr(done, "ro "));
 }
 
+static void a_disk_by_thunderbolt_counts_as_one_by_usb(void **state)
+{
+	(void)state;
+	put_rules(BLOCK "set kinds card 8\n");
+	start();
+	hold("", "nvme1n1", "ext4");
+	(void)text_copy(medium("nvme1n1")->bus, 12, "thunderbolt");
+	(void)text_copy(medium("nvme1n11")->bus, 12, "thunderbolt");
+	show_media();
+	told("nvme1n1", "");
+	shown_has("\"why\":\"kind-not-counted\"");
+	new_rules(BLOCK "set kinds usb 8\n");
+	last_line_has("\"why\":\"not-allowed\"");
+	assert_non_null(strstr(done, "close nvme1n1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +127,7 @@ int main(void)
 		TEST(one_card_is_approved_and_no_other),
 		TEST(ports_are_no_matter_of_cards_and_kinds_are),
 		TEST(the_card_that_holds_the_system_is_never_touched),
+		TEST(a_disk_by_thunderbolt_counts_as_one_by_usb),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,27 @@ static void a_card_holds_its_disk_and_what_is_built_in_is_none(void **state)
 	assert_int_equal(seen.count, 0);
 }
 
+static void what_comes_by_thunderbolt_was_put_in_by_somebody(void **state)
+{
+	struct seen seen = {.count = 0};
+
+	(void)state;
+	put("/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1/size", "1000\n");
+	put("/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1/removable", "0\n");
+	shell("ln -s ../../devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1 %s/sys/class/block",
+	      root);
+	put("/sys/devices/pci0000:00/0000:04:00.0/removable", "fixed\n");
+	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	assert_int_equal(seen.count, 0);
+	put("/sys/devices/pci0000:00/0000:04:00.0/removable", "removable\n");
+	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.media[0].name, "nvme1n1");
+	assert_string_equal(seen.media[0].bus, "thunderbolt");
+	shell("rm -r %s/sys/devices/pci0000:00/0000:04:00.0 %s/sys/class/block/nvme1n1", root,
+	      root);
+}
+
 static void a_card_is_a_device_that_its_driver_lets_in(void **state)
 {
 	static struct plat_port_device device;
@@ -590,6 +611,7 @@ int main(void)
 		cmocka_unit_test(drivers_are_read_from_modules_and_from_what_is_built_in),
 		cmocka_unit_test(what_hangs_on_a_port_is_found_the_disk_first),
 		cmocka_unit_test(a_card_holds_its_disk_and_what_is_built_in_is_none),
+		cmocka_unit_test(what_comes_by_thunderbolt_was_put_in_by_somebody),
 		cmocka_unit_test(a_card_is_a_device_that_its_driver_lets_in),
 		cmocka_unit_test(what_holds_the_system_is_told_through_mounts_swap_and_keys),
 		cmocka_unit_test(without_a_list_of_mounts_everything_may_hold_the_system),
