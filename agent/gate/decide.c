@@ -88,12 +88,10 @@ static bool is_card_reader(const struct gate_device *device)
 	return false;
 }
 
-/* Driver discs in printers and network dongles; phones and cameras that charge; card readers. */
+/* Driver discs in printers and network dongles; phones and cameras that charge. */
 static bool is_quiet(const struct judge *j)
 {
 	if (!(j->kinds & ~(GATE_KIND_PHONE | GATE_KIND_CAMERA)))
-		return true;
-	if (is_card_reader(j->device))
 		return true;
 	for (unsigned i = 0; i < j->device->interface_count; i++)
 		if (j->device->interfaces[i].class == 0x07 ||
@@ -422,6 +420,8 @@ void gate_decide(const struct gate_rules *rules, const struct gate_device *devic
 		return;
 	if (j.kinds) {
 		decide_storage(&j);
+		/* A card in it is another matter: gate_decide_medium() tells of the slot. */
+		out->quiet |= out->verb == GATE_REFUSE && is_card_reader(device);
 		return;
 	}
 	(void)answer(&j, GATE_PASS, find_model(&j, GATE_RULE_ASSIST) ? "assistive" : "free", 0);

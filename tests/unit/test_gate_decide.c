@@ -729,6 +729,11 @@ static void a_card_reader_is_quiet_by_its_name_or_its_driver(void **state)
 	strcpy(device.interfaces[0].drivers[0], "ums_realtek");
 	gate_decide(rules, &device, &around, &got);
 	assert_true(got.quiet);
+	/* Where it may be used, its slot tells. */
+	rules->allow = GATE_ALLOW_ANY;
+	gate_decide(rules, &device, &around, &got);
+	assert_int_equal(got.verb, GATE_OPEN);
+	assert_false(got.quiet);
 	gate_rules_free(rules);
 }
 
