@@ -54,6 +54,8 @@ int cmd_exceptions_list(const struct options *options);
 int cmd_requests_list(const struct options *options);
 int cmd_requests_approve(const struct options *options);
 int cmd_requests_refuse(const struct options *options);
+int cmd_requests_code(const struct options *options);
+int cmd_requests_codes(const struct options *options);
 int cmd_exceptions_sign(const struct options *options);
 int cmd_exceptions_end(const struct options *options);
 

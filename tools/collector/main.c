@@ -170,6 +170,7 @@ static const struct option_def exception_options[] = {
 	{"reason", 0, "TEXT", "why"},
 	{"asked", 0, "NAME", "who asked"},
 	{"approved", 0, "NAME", "who approved"},
+	{"role", 0, "ROLE", "whose word it is: approver, office, technician or admin (admin)"},
 	{"days", 0, "N", "it ends in N days"},
 	{"until", 0, "DAY", "it ends with this day"},
 	{NULL, 0, NULL, NULL},
@@ -192,6 +193,7 @@ static const struct option_def request_approve_options[] = {
 	{"reason", 0, "TEXT", "why (the person's own)"},
 	{"asked", 0, "NAME", "who asked (the person, as the device names them)"},
 	{"approved", 0, "NAME", "who approved (you)"},
+	{"role", 0, "ROLE", "whose word it is: approver, office, technician or admin (admin)"},
 	{"days", 0, "N", "it ends in N days (1)"},
 	{"until", 0, "DAY", "it ends with this day"},
 	{"until-end-of-day", 0, NULL, "it ends with today, at 23:59:59 of the schools' time zone"},
@@ -200,6 +202,13 @@ static const struct option_def request_approve_options[] = {
 static const struct option_def request_refuse_options[] = {
 	{"device", 0, "DEVICE", "the device that asked, where several did"},
 	{"reason", 0, "TEXT", "why not"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct option_def phone_code_options[] = {
+	{"until", 0, "DAY", "up to the end of this day, by the machine's own calendar (today)"},
+	{"reason", 0, "TEXT", "why"},
+	{"asked", 0, "NAME", "who asked"},
+	{"approved", 0, "NAME", "who approved (you)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_def output_option[] = {
@@ -311,6 +320,11 @@ static const struct command commands[] = {
 	 cmd_requests_approve},
 	{"requests refuse", "REFERENCE", "answers no", request_refuse_options, 1, 1,
 	 cmd_requests_refuse},
+	{"requests code", "DEVICE CHALLENGE",
+	 "a one-time code to read out over the phone, for a machine without a network",
+	 phone_code_options, 2, 2, cmd_requests_code},
+	{"requests codes", NULL, "lists such codes: read out, used, ended", NULL, 0, 0,
+	 cmd_requests_codes},
 
 	{"keys list", NULL, "lists the key sets devices follow", NULL, 0, 0, cmd_keys_list},
 	{"keys show", NULL, "prints our public keys, for 'school export' elsewhere", output_option,

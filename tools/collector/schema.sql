@@ -192,6 +192,8 @@ CREATE INDEX event_device ON event (device, at);
 CREATE INDEX event_received ON event (received_at);
 CREATE INDEX event_request ON event (received_at)
 	WHERE type IN ('approval-requested', 'request-approved', 'request-refused');
+CREATE INDEX event_phone_code ON event (received_at)
+	WHERE type IN ('phone-code-issued', 'phone-code-used');
 
 -- Kept in the transaction that stores the heartbeat.  'scope' is enum store_scope; 'control' may be
 -- one of the STORE_COUNT_ ids of store.h; 'standing' is enum standing, enum store_presence or a serial.

@@ -78,6 +78,7 @@ struct store_key {
 	char device[UUID_LEN + 1];
 	char org[UUID_LEN + 1]; /* "": our own; else its school moved here with its keys */
 	enum store_status status;
+	enum store_key_role role; /* when listed */
 };
 
 /* --- live: heartbeats --- */

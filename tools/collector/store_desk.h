@@ -131,6 +131,11 @@ struct store_desk_ops {
 	int (*requests)(struct store *, int64_t since,
 			int (*each)(void *ctx, const struct store_request_row *, struct err *),
 			void *ctx, struct err *);
+	/* One-time codes: those that were read out here ('ours') and those that devices say were
+	 * used, likewise. */
+	int (*phone_codes)(struct store *, int64_t since,
+			   int (*each)(void *ctx, const struct store_request_row *, struct err *),
+			   void *ctx, struct err *);
 	int (*branches)(struct store *, int64_t device,
 			int (*each)(void *ctx, const struct store_branch_row *, struct err *),
 			void *ctx, struct err *);
@@ -203,6 +208,9 @@ struct store_desk_ops {
 	/* Stands in the device's events as ours; 'data' is a JSON object. */
 	int (*request_answer)(struct store *, int64_t device, bool approved, const char *data,
 			      int64_t now, const char *who, struct err *);
+	/* Likewise. */
+	int (*phone_code_issued)(struct store *, int64_t device, const char *data, int64_t now,
+				 const char *who, struct err *);
 	int (*exception_add)(struct store *, const struct store_exception *, const char *who,
 			     struct err *);
 	int (*exception_end)(struct store *, const char *id, int64_t now, const char *who,

@@ -79,6 +79,11 @@ int sq_expect(struct store *, const struct store_expected *, const char *who, st
 int sq_requests(struct store *, int64_t since,
 		int (*each)(void *ctx, const struct store_request_row *, struct err *), void *ctx,
 		struct err *);
+int sq_phone_codes(struct store *, int64_t since,
+		   int (*each)(void *ctx, const struct store_request_row *, struct err *),
+		   void *ctx, struct err *);
+int sq_phone_code_issued(struct store *, int64_t device, const char *data, int64_t now,
+			 const char *who, struct err *);
 int sq_request_answer(struct store *, int64_t device, bool approved, const char *data, int64_t now,
 		      const char *who, struct err *);
 

@@ -255,12 +255,14 @@ int sq_keys(struct store *store, int64_t device,
 	    struct err *err)
 {
 	struct sq *sq = sq_of(store);
-	sqlite3_stmt *st = sq_stmt(sq,
-				   "SELECT k.id, k.device, k.kid, k.point, d.uuid, d.status, s.org "
-				   "FROM device_key k JOIN device d ON d.id = k.device JOIN school "
-				   "s ON s.id = d.school WHERE k.device = ? ORDER BY k.role, "
-				   "k.since",
-				   err);
+	sqlite3_stmt *st =
+		sq_stmt(sq,
+			"SELECT k.id, k.device, k.kid, k.point, d.uuid, d.status, s.org, "
+			"k.role "
+			"FROM device_key k JOIN device d ON d.id = k.device JOIN school "
+			"s ON s.id = d.school WHERE k.device = ? ORDER BY k.role, "
+			"k.since",
+			err);
 	struct store_key k;
 	struct sq_rows rows = sq_rows(sq, st, err);
 
@@ -275,6 +277,7 @@ int sq_keys(struct store *store, int64_t device,
 		sq_text(st, 4, k.device, sizeof(k.device));
 		k.status = (enum store_status)sq_int(st, 5);
 		sq_text(st, 6, k.org, sizeof(k.org));
+		k.role = (enum store_key_role)sq_int(st, 7);
 		sq_said(&rows, each(ctx, &k, err));
 	}
 	return rows.ret;
