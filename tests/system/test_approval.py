@@ -217,3 +217,27 @@ def test_a_grant_says_what_it_opens_in_words_that_go_together(collector, pc):
     pc.check('poll')
     stick, = [line for line in rules(pc) if line.startswith('stick ')]
     assert stick.split(' ')[3] == 'encrypted,read-only,scanned'
+
+
+def test_who_grants_must_be_among_the_approvers_that_the_policy_names(collector, pc):
+    ask_for(pc)
+    approve = ('requests', 'approve', 'K7Q2MX', '--approved', 'Mrs Hill')
+    add = ('exceptions', 'add', 'removable-storage', '--school', 'Oakfield', '--reason', 'r', '--asked', 'a',
+           '--approved', 'b', '--days', '2')
+    collector.publish(POLICY.replace('max_days = 3\n', 'approvers = approver, office\n'))
+    for command in approve, add:
+        for role, who in (((), 'admin'), (('--role', 'technician'), 'technician')):
+            assert (f"[exceptions] approvers of policy 'Sticks' (line 7) lets approver, office grant an exception, "
+                    f'not {who}: say whose word it is by --role') in collector.cmd(*command, *role, code=1)
+        assert "--role 'head': expected approver" in collector.cmd(*command, '--role', 'head', code=1)
+        assert "office_max_days of policy 'Sticks' is 1: the office grants nothing for longer" in \
+            collector.cmd(*command, '--role', 'office', *(('--days', '2') if command is approve else ()), code=1)
+    assert collector.json('exceptions', 'list')['exceptions'] == []
+    assert requests(collector)[0]['state'] == 'open'
+    collector.cmd(*approve, '--role', 'office', '--until-end-of-day')
+    row, = collector.json('exceptions', 'list')['exceptions']
+    assert row['approved'] == 'Mrs Hill (office)'
+    collector.cmd(*add, '--role', 'approver')
+    # The built-in default names somebody too, but nobody decided that: whoever may run the command may grant.
+    collector.publish(POLICY)
+    collector.cmd(*add)

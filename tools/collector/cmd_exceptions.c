@@ -6,6 +6,7 @@
 #include "agent/policy/opening.h"
 #include "platform/os.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/approvers.h"
 #include "tools/collector/exceptions_sign.h"
 #include "tools/collector/listing.h"
 #include "tools/collector/store_desk.h"
@@ -117,7 +118,8 @@ int cmd_exceptions_add(const struct options *options)
 		admin_complain("an exception needs an end: --days N or --until DAY");
 		goto out;
 	}
-	if (take_place(&admin, options, &row, &filter))
+	if (take_place(&admin, options, &row, &filter) ||
+	    approvers_check(&admin, options, &filter, &row))
 		goto out;
 	plat_uuid(row.id);
 	row.created_at = admin.now;

@@ -6,6 +6,7 @@
 #include "agent/policy/opening.h"
 #include "platform/os.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/approvers.h"
 #include "tools/collector/day.h"
 #include "tools/collector/exceptions_sign.h"
 #include "tools/collector/listing.h"
@@ -218,7 +219,8 @@ static int approve(struct admin *admin, const struct options *options,
 	char until[DAY_SPOKEN];
 	int64_t count;
 
-	if (fill(admin, options, request, &row, &filter))
+	if (fill(admin, options, request, &row, &filter) ||
+	    approvers_check(admin, options, &filter, &row))
 		return EXIT_FAILED;
 	if (admin->store->desk->exception_add(admin->store, &row, admin->who, &admin->err) ||
 	    exceptions_sign(admin->store, admin->identity, &filter, admin->now, &count,
