@@ -63,6 +63,23 @@ B4N7TY    storage, port 2-2
     assert said.returncode == 0 and json.loads(said.stdout) == SHOWN
 
 
+@pytest.mark.parametrize('scan, says', [
+    ({'stage': 'waiting'}, 'it waits to be scanned'),
+    ({'stage': 'scanning', 'files': 3, 'bytes': 4096}, 'being scanned: 3 files, 4096 bytes'),
+    ({'stage': 'scanning', 'files': 120, 'bytes': 1 << 30, 'total_bytes': 60 << 30, 'left_s': 89},
+     'being scanned: 120 files, 1024 MiB of 60 GiB, about 89 s left'),
+    ({'stage': 'scanning', 'files': 120, 'bytes': 1 << 30, 'total_bytes': 60 << 30, 'left_s': 3600},
+     'being scanned: 120 files, 1024 MiB of 60 GiB, about 60 min left'),
+    ({'stage': 'on-open'}, 'each file is scanned when it is opened'),
+    ({'stage': 'on-open', 'not_opened': 'file-too-large'},
+     'a file was not opened because a file on it is larger than the anti-virus reads'),
+])
+def test_a_medium_that_is_scanned_says_how_far_it_is(machine, scan, says):
+    medium = {**SHOWN['devices'][2]['media'][0], 'scan': scan}
+    machine.show({**SHOWN, 'devices': [{**SHOWN['devices'][2], 'media': [medium]}]})
+    assert f'            {says}\n' in machine('hardware').stdout
+
+
 @pytest.mark.parametrize('why, because, helps', [
     ('wrong-port', 'storage works in the front ports only', 'plug it into a port at the front'),
     ('too-deep', 'it is behind more hubs than storage may be', 'plug it into the computer itself, not into a hub'),
