@@ -44,6 +44,18 @@ static bool is_container(const struct plat_gate *gate, const char *name)
 	       strncmp(uuid, "CRYPT-", 6) == 0;
 }
 
+/* What it is made of; a partition of what its disk is made of. */
+static void each_below(const struct plat_gate *gate, const char *name,
+		       bool (*each)(void *ctx, const char *name), void *ctx)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/partition", name);
+	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/%sslaves", name,
+		       gate_has(gate, path) ? "../" : "");
+	gate_each(gate, path, each, ctx);
+}
+
 static void note_bottom(struct below *below, const char *name)
 {
 	struct gate_mapped *out = below->out;
@@ -67,7 +79,6 @@ static void note_bottom(struct below *below, const char *name)
 static bool look_below(void *ctx, const char *name)
 {
 	struct below *above = ctx, below = *above;
-	char path[96];
 
 	above->any = true;
 	below.any = false;
@@ -78,8 +89,7 @@ static bool look_below(void *ctx, const char *name)
 	if (below.depth == 2)
 		(void)text_copy(below.out->below, sizeof(below.out->below), name);
 	below.out->unlocked |= is_container(below.gate, name);
-	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/slaves", name);
-	gate_each(below.gate, path, look_below, &below);
+	each_below(below.gate, name, look_below, &below);
 	if (!below.any)
 		note_bottom(&below, name);
 	return true;
@@ -129,8 +139,7 @@ static bool all_plugged(void *ctx, const char *name)
 		above->all = false;
 		return false;
 	}
-	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/slaves", name);
-	gate_each(above->gate, path, all_plugged, &below);
+	each_below(above->gate, name, all_plugged, &below);
 	if (!below.any) {
 		(void)snprintf(path, sizeof(path), BLOCK "/%.32s", name);
 		below.all = gate_place(above->gate, path, place, sizeof(place)) &&

@@ -84,6 +84,8 @@ static int make_tree(void **state)
 	made_of("dm-4", "LVM-eeee", "sdb sda1");
 	made_of("dm-5", "CRYPT-BITLK-ffff", "sdc");
 	made_of("md0", NULL, "sdb");
+	disk("/sys/devices/virtual/block/md0", "md0p1");
+	put("/sys/devices/virtual/block/md0/md0p1/partition", "1\n");
 	made_of("dm-6", "CRYPT-LUKS1-home", "sdb");
 	shell("mkdir -p %s/sys/dev/block && ln -s ../../class/block/dm-6 %s/sys/dev/block/253:6 && "
 	      "ln -s ../../class/block/dm-0 %s/sys/dev/block/253:0",
@@ -156,7 +158,8 @@ static void raid_of_a_stick_is_its_medium_and_not_unlocked(void **state)
 	assert_true(of(&seen, "md0")->mapped);
 	assert_false(of(&seen, "md0")->unlocked);
 	assert_true(of(&seen, "dm-6")->holds_system);
-	assert_int_equal(seen.count, 3); /* neither dm-3 nor dm-4: of two devices */
+	assert_true(of(&seen, "md0p1")->mapped);
+	assert_int_equal(seen.count, 4); /* neither dm-3 nor dm-4: of two devices */
 }
 
 static void what_is_unlocked_of_a_disk_without_usb_is_found_by_its_disk(void **state)
@@ -175,8 +178,8 @@ static void only_what_is_made_of_media_alone_and_no_system_is_closed(void **stat
 		const char *name;
 		bool plugged;
 	} cases[] = {{"dm-0", false}, {"dm-1", true},  {"dm-2", true},  {"dm-3", false},
-		     {"dm-4", true},  {"md0", true},   {"dm-6", false}, {"dm-5", false},
-		     {"dm-9", false}, {"../x", false}, {"", false}};
+		     {"dm-4", true},  {"md0", true},   {"md0p1", true}, {"dm-6", false},
+		     {"dm-5", false}, {"dm-9", false}, {"../x", false}, {"", false}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
