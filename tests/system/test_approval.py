@@ -234,7 +234,10 @@ def test_who_grants_must_be_among_the_approvers_that_the_policy_names(collector,
             collector.cmd(*command, '--role', 'office', *(('--days', '2') if command is approve else ()), code=1)
     assert collector.json('exceptions', 'list')['exceptions'] == []
     assert requests(collector)[0]['state'] == 'open'
-    collector.cmd(*approve, '--role', 'office', '--until-end-of-day')
+    office = ('--role', 'office', '--until-end-of-day')
+    for opened in (), ('--read-only',), ('--scanned', '--open', 'encrypted'):
+        assert 'the office opens media scanned and read-only' in collector.cmd(*approve, *office, *opened, code=1)
+    collector.cmd(*approve, *office, '--scanned', '--read-only')
     row, = collector.json('exceptions', 'list')['exceptions']
     assert row['approved'] == 'Mrs Hill (office)'
     collector.cmd(*add, '--role', 'approver')

@@ -111,6 +111,21 @@ def test_the_school_hears_why_it_gets_no_code(collector, pc):
     assert code == 0 and tomorrow in words, words
 
 
+def test_who_reads_a_code_out_must_be_among_the_approvers(collector, pc):
+    text = challenge(pc)
+    collector.start()
+    collector.publish(POLICY.replace('storage = any', 'approvers = office'))
+    pc.beat()
+    pc.beat()
+    collector.stop()
+    make = ('requests', 'code', pc.uuid, text, *REASON, '--approved', 'Mr Day')
+    assert 'not admin: say whose word it is by --role' in collector.cmd(*make, code=1)
+    assert collector.json('requests', 'codes')['codes'] == []
+    collector.cmd(*make, '--role', 'office')
+    row, = collector.json('requests', 'codes')['codes']
+    assert row['approved'] == 'Mr Day (office)'
+
+
 def test_a_policy_without_codes_makes_and_takes_none(collector, pc):
     text = challenge(pc)
     good = collector.json('requests', 'code', pc.uuid, text, *REASON)['code']

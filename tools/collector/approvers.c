@@ -4,6 +4,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/options.h"
+#include "agent/policy/opening.h"
 #include "agent/policy/policy.h"
 #include "tools/collector/admin.h"
 #include "tools/collector/store_desk.h"
@@ -111,6 +112,22 @@ static int check_office(const struct policy *policy, int64_t now, int64_t until)
 			      policy_name(policy), (long long)days);
 }
 
+/* What a school office may open of removable storage: what it cannot judge is scanned, and nothing
+ * is carried out. */
+static int check_opening(const struct store_exception *row)
+{
+	struct opening opening;
+	const char *words;
+
+	(void)opening_split(row->what, &words);
+	if (strcmp(row->control, "removable-storage") != 0 ||
+	    (opening_parse(words, &opening) == 0 && opening.read_only && opening.scanned))
+		return 0;
+	return admin_complain("the office opens media scanned and read-only: add --scanned and "
+			      "--read-only (for \"exceptions add\", 'read-only scanned' after the "
+			      "stick of --what)");
+}
+
 static int check_policy(struct admin *admin, const struct place *place, const char *role,
 			int64_t until)
 {
@@ -153,6 +170,8 @@ int approvers_check(struct admin *admin, const struct options *options,
 	for (size_t i = 0; i < places.count; i++)
 		if (check_policy(admin, &places.all[i], role, row->until))
 			goto out;
+	if (strcmp(role, "office") == 0 && check_opening(row))
+		goto out;
 	ret = options_has(options, "role") ? note_role(role, row) : 0;
 out:
 	free(places.all);

@@ -7,6 +7,7 @@
 #include "agent/base/text.h"
 #include "agent/policy/policy.h"
 #include "tools/collector/admin.h"
+#include "tools/collector/approvers.h"
 #include "tools/collector/day.h"
 #include "tools/collector/listing.h"
 #include "tools/collector/phone_codes.h"
@@ -62,6 +63,24 @@ static int check_policy(const struct policy *policy, const struct store_device *
 		return admin_complain("--reason TEXT: why it is allowed; policy '%s' wants it "
 				      "recorded",
 				      policy_name(policy));
+	return 0;
+}
+
+/* Whoever may not grant it by an exception may not by a code. */
+static int check_approver(struct admin *admin, const struct options *options,
+			  const struct store_device *device, struct phone_code_row *row)
+{
+	struct store_exception as = {.device = device->id, .until = row->until};
+	struct store_device_filter filter;
+
+	store_device_filter_init(&filter);
+	filter.word = device->uuid;
+	snprintf(as.control, sizeof(as.control), "removable-storage");
+	snprintf(as.what, sizeof(as.what), "*:* " PHONE_OPENS);
+	snprintf(as.approved, sizeof(as.approved), "%s", row->approved);
+	if (approvers_check(admin, options, &filter, &as))
+		return -1;
+	snprintf(row->approved, sizeof(row->approved), "%s", as.approved);
 	return 0;
 }
 
@@ -206,7 +225,8 @@ static int make(struct admin *admin, const struct options *options,
 	policy = policy_of(admin, device, school);
 	ret = policy ? check_policy(policy, device, ahead, row.reason[0]) : -1;
 	policy_free(policy);
-	if (ret || agree(admin, device, school, secret))
+	if (ret || check_approver(admin, options, device, &row) ||
+	    agree(admin, device, school, secret))
 		return -1;
 	phone_code_make(secret, plain, day_number(row.day), code);
 	crypto_wipe(secret, sizeof(secret));

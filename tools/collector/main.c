@@ -209,6 +209,7 @@ static const struct option_def phone_code_options[] = {
 	{"reason", 0, "TEXT", "why"},
 	{"asked", 0, "NAME", "who asked"},
 	{"approved", 0, "NAME", "who approved (you)"},
+	{"role", 0, "ROLE", "whose word it is: approver, office, technician or admin (admin)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_def output_option[] = {
