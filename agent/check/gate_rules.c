@@ -7,11 +7,11 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
+#include "agent/check/hardware_own.h"
 #include "agent/check/phone_codes.h"
 #include "agent/check/run.h"
 #include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
-#include "agent/policy/hardware_table.h"
 #include "agent/policy/opening.h"
 #include "agent/policy/policy.h"
 #include "platform/os.h"
@@ -40,29 +40,17 @@ struct compile {
 
 /* --- the tables ------------------------------------------------------------------------------ */
 
-/* A school's own table stands in for the one built in; one that cannot be read does not. */
 static int load_table(struct compile *c, enum hardware_table_id id, struct err *err)
 {
-	const char *file = hardware_table_file(id);
-	char name[64], path[PLACES_PATH];
-	struct buf text;
-	struct err own;
-	int ret = -1;
+	struct err refused;
 
-	snprintf(name, sizeof(name), "hardware/%s", file);
-	places_path(c->agent->places.conf, name, path);
-	buf_init(&text, 64 * 1024 + 1);
-	if (plat_file_read(path, 64 * 1024, &text, &own) == 0)
-		ret = hardware_table_parse(id, path, buf_text(&text), text.len, &c->tables[id],
-					   &own);
-	buf_clear(&text);
-	if (ret == 0)
-		return 0;
-	if (own.code != ERR_NOTFOUND) {
-		log_error("the table built in is used: %s", own.msg);
-		agent_event(c->agent, "hardware-table-refused", "why", own.msg);
+	if (hardware_own_table(&c->agent->places, id, &c->tables[id], &refused, err))
+		return -1;
+	if (refused.code != ERR_NONE) {
+		log_error("the table built in is used: %s", refused.msg);
+		agent_event(c->agent, "hardware-table-refused", "why", refused.msg);
 	}
-	return hardware_table_builtin(id, &c->tables[id], err);
+	return 0;
 }
 
 static int load_tables(struct compile *c, struct err *err)

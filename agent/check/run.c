@@ -9,6 +9,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/check/agent.h"
+#include "agent/check/hardware_own.h"
 #include "agent/check/inventory_file.h"
 #include "agent/check/memory_file.h"
 #include "agent/controls/control.h"
@@ -229,15 +230,19 @@ int run_controls(struct agent *agent, struct err *err)
 		.storage_refused = agent->hardware_seen.refused,
 		.storage_would_refuse = agent->hardware_seen.would_refuse,
 	};
+	struct hardware_table assistive = {NULL, 0};
 	char cache[PLACES_PATH];
+	struct err refused; /* gate_rules.c says so */
 	int ret = -1;
 
 	run_note_exceptions(agent);
 	places_path(agent->places.state, "cache", cache);
 	input.cache_dir = cache;
 	if (memory_file_load(&agent->places, agent->pending.memory, agent->now, &input.memory,
-			     err) < 0)
-		return -1;
+			     err) < 0 ||
+	    hardware_own_table(&agent->places, HARDWARE_ASSISTIVE, &assistive, &refused, err) < 0)
+		goto out;
+	input.assistive = &assistive;
 	for (size_t i = 0; control_table[i]; i++)
 		if (run_one(agent, control_table[i], &input, err) < 0)
 			goto out;
@@ -249,6 +254,7 @@ int run_controls(struct agent *agent, struct err *err)
 	if (ret == 0) /* they are remembered now */
 		agent->hardware_seen = (struct hardware_seen){0};
 out:
+	hardware_table_clear(&assistive);
 	memory_free(input.memory);
 	return ret;
 }

@@ -16,6 +16,7 @@
 #include "agent/proto/verdict.h"
 
 struct err;
+struct hardware_table;
 struct memory;
 struct policy;
 
@@ -35,6 +36,8 @@ struct control_input {
 	const char *run_dir;   /* where caretakerd shows what is plugged in (hardware.json) */
 	/* Connections of storage since the run before that were refused, or would have been. */
 	unsigned storage_refused, storage_would_refuse;
+	/* What assists people, by this machine's own table; NULL: by the one built in. */
+	const struct hardware_table *assistive;
 	const struct control_allowance *allowances; /* this control's */
 	size_t allowance_count;
 };

@@ -40,7 +40,7 @@ static bool assists(const char *kind)
 struct look {
 	const struct control_input *input;
 	struct control_result *result;
-	struct hardware_table assistive;
+	const struct hardware_table *assistive;
 	const struct json *shown; /* what the gate did; NULL: not told */
 	bool first;               /* what is there at the first look is how the machine came */
 	struct names refused, unapproved;
@@ -51,7 +51,7 @@ struct look {
  * a class of their vendor's own. */
 static bool helps_people(const struct look *look, const struct plat_usb *usb)
 {
-	return assists(usb->kind) || hardware_table_find(&look->assistive, usb->id);
+	return assists(usb->kind) || hardware_table_find(look->assistive, usb->id);
 }
 
 static bool is_refused(const struct look *look, const struct plat_usb *usb)
@@ -113,18 +113,24 @@ static void judge_usb(struct look *look, const struct plat_usb *usb)
 
 static int look_at_usb(struct look *look, const struct plat_hardware *hardware, struct err *err)
 {
+	struct hardware_table builtin = {NULL, 0};
 	struct json *shown = NULL;
 	struct err unread;
 
-	if (hardware_table_builtin(HARDWARE_ASSISTIVE, &look->assistive, err) < 0)
-		return -1;
+	look->assistive = look->input->assistive;
+	if (!look->assistive) {
+		if (hardware_table_builtin(HARDWARE_ASSISTIVE, &builtin, err) < 0)
+			return -1;
+		look->assistive = &builtin;
+	}
 	if (gate_shown_read(look->input, &shown, &look->shown, &unread) < 0)
 		look->shown = NULL; /* then nothing is known to be shut */
 	for (size_t i = 0; i < hardware->usb_count; i++)
 		judge_usb(look, &hardware->usb[i]);
 	look->shown = NULL;
+	look->assistive = NULL;
 	json_free(shown);
-	hardware_table_clear(&look->assistive);
+	hardware_table_clear(&builtin);
 	return 0;
 }
 
