@@ -209,12 +209,18 @@ static bool is_scanned(const struct gate_mount *mount)
 bool gate_each_mount(const struct plat_gate *gate,
 		     bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx)
 {
+	return gate_each_mount_of(gate, "1", each, ctx);
+}
+
+bool gate_each_mount_of(const struct plat_gate *gate, const char *process,
+			bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx)
+{
 	char path[GATE_PATH], *line = NULL;
 	struct gate_mount mount;
 	size_t size = 0;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s/proc/1/mountinfo", gate->root);
+	(void)snprintf(path, sizeof(path), "%s/proc/%s/mountinfo", gate->root, process);
 	file = fopen(path, "re");
 	if (!file)
 		return false;

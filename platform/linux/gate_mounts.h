@@ -14,5 +14,8 @@ struct gate_mount {
 /* Without those that caretaker-scan made.  False when the list cannot be read at all. */
 bool gate_each_mount(const struct plat_gate *gate,
 		     bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx);
+/* Those that another process sees ("self"). */
+bool gate_each_mount_of(const struct plat_gate *gate, const char *process,
+			bool (*each)(void *ctx, const struct gate_mount *mount), void *ctx);
 
 #endif

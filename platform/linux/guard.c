@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +28,8 @@
 
 #include "agent/base/err.h"
 #include "agent/base/text.h"
+#include "platform/linux/gate_mounts.h"
+#include "platform/linux/gate_parts.h"
 #include "platform/linux/scan_mount.h"
 
 #define KEPT_GROUP "questions"
@@ -231,56 +232,33 @@ void plat_guard_drop(struct plat_guard *guard, const char *medium)
 
 /* --- the end --- */
 
-static bool is_guarded(const struct plat_guard *guard, unsigned major_number, unsigned minor_number)
+struct ending {
+	const struct plat_guard *guard;
+	bool unmounted;
+};
+
+static bool unmount_guarded(void *ctx, const struct gate_mount *mount)
 {
+	struct ending *ending = ctx;
+
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
-		if (guard->media[i].medium[0] &&
-		    guard->media[i].device == makedev(major_number, minor_number))
-			return true;
-	return false;
-}
-
-/* "36 35 8:1 / /media/ann/STICK ro ...", blanks in a path written as "\040". */
-static bool mount_point(char *line, const struct plat_guard *guard, char out[PATH_MAX])
-{
-	unsigned major_number, minor_number;
-	int at = 0, end = 0;
-	char *to = out;
-
-	if (sscanf(line, "%*u %*u %u:%u %*s %n%*s%n", &major_number, &minor_number, &at, &end) <
-		    2 ||
-	    !end || end - at >= PATH_MAX || !is_guarded(guard, major_number, minor_number))
-		return false;
-	for (const char *from = line + at; from < line + end; from++) {
-		if (from[0] == '\\' && line + end - from > 3) {
-			*to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + from[3] - '0');
-			from += 3;
-		} else {
-			*to++ = *from;
-		}
-	}
-	*to = '\0';
-	return true;
+		if (ending->guard->media[i].medium[0] &&
+		    ending->guard->media[i].device == makedev(mount->major, mount->minor))
+			ending->unmounted |=
+				umount2(mount->point, UMOUNT_NOFOLLOW | MNT_DETACH) == 0;
+	return !ending->unmounted;
 }
 
 /* The list changes with each: read again until nothing of it is ours. */
 static void unmount_all(const struct plat_guard *guard)
 {
-	char *line = NULL, point[PATH_MAX];
-	size_t size = 0;
-	bool found = true;
+	const struct plat_gate here = {.sysfs = "/sys", .live = true};
+	struct ending ending = {guard, true};
 
-	for (unsigned rounds = 0; found && rounds < 256; rounds++) {
-		FILE *file = fopen("/proc/self/mountinfo", "re");
-
-		found = false;
-		while (file && !found && getline(&line, &size, file) >= 0)
-			found = mount_point(line, guard, point) &&
-				umount2(point, UMOUNT_NOFOLLOW | MNT_DETACH) == 0;
-		if (file)
-			(void)fclose(file);
+	for (unsigned rounds = 0; ending.unmounted && rounds < 256; rounds++) {
+		ending.unmounted = false;
+		(void)gate_each_mount_of(&here, "self", unmount_guarded, &ending);
 	}
-	free(line);
 }
 
 /* --- the loop --- */

@@ -285,8 +285,10 @@ static void put(const char *where, const char *name, const char *text)
 
 	(void)snprintf(path, sizeof(path), "%s/%s", where, name);
 	file = fopen(path, "we");
-	if (!file)
+	if (!file) {
 		fail_msg("%s: %s", path, strerror(errno));
+		return;
+	}
 	(void)fputs(text, file);
 	(void)fclose(file);
 }
