@@ -29,7 +29,9 @@ class Seat:
         # An initramfs takes a minute, and is test_gate_vm's matter.
         guest.run('mv /boot/initrd* /usr/sbin/update-initramfs /root/')
         if not checks:   # the rules and the events are the tests' own
-            guest.run('systemctl mask -q --now caretaker-check.path caretaker-poll.path 2>/dev/null')
+            # One that runs already would take rules away: this machine is not enrolled.
+            guest.run('systemctl mask -q --now caretaker-check.path caretaker-poll.path '
+                      'caretaker-check.service caretaker-poll.service 2>/dev/null')
         self.run, self.call, self.plug = guest.run, guest.call, guest.plug
         self.disks, self.gadget = guest.disks, guest.gadget
         self.serial, self.armed = 0, None
