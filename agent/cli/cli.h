@@ -33,8 +33,9 @@ int cli_policy_lint(const struct options *options);
 int cli_verify(const struct options *options);
 int cli_version(const struct options *options);
 
-/* How to have the stick of that reference opened over the phone, where the policy has codes. */
-void cli_print_challenge(const struct options *options, const char *reference);
+/* How to have a refused stick of RUN/hardware.json opened over the phone, where the policy has
+ * codes. */
+void cli_print_challenge(const struct options *options, const struct json *device);
 #define CLI_ASK_FOLDER "ask" /* of the run folder: what people leave for caretaker-check */
 
 /* How a person does as root what this one may not. */

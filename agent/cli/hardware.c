@@ -210,7 +210,7 @@ static void print_approval(const struct options *options, const struct json *dev
 		       "approve ");
 		cli_print_clean(reference);
 		printf("\n");
-		cli_print_challenge(options, reference);
+		cli_print_challenge(options, device);
 	}
 	if (refused && *id) {
 		printf("          its id, for a policy or an exception: ");

@@ -60,7 +60,20 @@ static const struct json *find(const struct json *root, const char *list, const 
 	return NULL;
 }
 
-void cli_print_challenge(const struct options *options, const char *reference)
+/* What an approval would open, and has a serial number: a check will show what to read out. */
+static bool is_awaited(const struct json *root, const struct json *device)
+{
+	const char *why = text_of(device, "why"), *id = text_of(device, "id");
+	int64_t days = 0;
+	struct err err;
+
+	return json_opt_int(root, "days", 0, 366, &days, &err) == 0 && days > 0 && *id &&
+	       id[strlen(id) - 1] != ':' &&
+	       (strcmp(why, "not-approved") == 0 || strcmp(why, "not-allowed") == 0 ||
+		strcmp(why, "approval-ended") == 0);
+}
+
+void cli_print_challenge(const struct options *options, const struct json *device)
 {
 	const struct json *stick;
 	struct json *root = NULL;
@@ -69,7 +82,7 @@ void cli_print_challenge(const struct options *options, const char *reference)
 
 	if (read_codes(options, &root, &err) < 0)
 		return; /* the policy has no codes */
-	stick = find(root, "sticks", "reference", reference);
+	stick = find(root, "sticks", "reference", text_of(device, "reference"));
 	if (stick) {
 		plat_host_name(host);
 		printf("          without a network, read this out to the school: ");
@@ -79,6 +92,10 @@ void cli_print_challenge(const struct options *options, const char *reference)
 		printf(", ");
 		cli_print_clean(text_of(stick, "challenge"));
 		printf("\n          and type what they read back: caretaker hardware code CODE\n");
+	} else if (is_awaited(root, device)) {
+		printf("          without a network: within a minute this shows what to read out "
+		       "to "
+		       "the school\n");
 	}
 	json_free(root);
 }

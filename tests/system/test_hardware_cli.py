@@ -230,6 +230,10 @@ def test_a_refused_stick_shows_what_to_read_out(machine):
     host = os.uname().nodename.split('.')[0]
     assert f'read this out to the school: {host}, 0a0a0a0a, 2AX1-RD73\n' in said
     assert said.count('caretaker hardware code CODE') == 1
+    (machine.run_dir / 'phone-codes.json').write_text(json.dumps(codes(sticks=[])))
+    assert 'within a minute this shows what to read out' in machine('hardware').stdout
+    (machine.run_dir / 'phone-codes.json').write_text(json.dumps(codes(sticks=[], days=0)))
+    assert 'without a network' not in machine('hardware').stdout
 
 
 @pytest.mark.parametrize('said, code, words', [

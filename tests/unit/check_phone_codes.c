@@ -437,6 +437,8 @@ static void the_policy_says_whether_there_are_codes_and_for_how_long(void **stat
 		rules = compiled();
 		rule = rule_of(rules, STICK);
 		assert_true(!rule == !rows[i].days);
+		assert_int_equal(agent.codes.answers[0].until,
+				 rows[i].days ? (TODAY + rows[i].days) * DAY - 1 : 0);
 		if (rule) {
 			assert_int_equal(rule->until, (TODAY + rows[i].days) * DAY - 1);
 			assert_int_equal(rule->open, rows[i].open);
