@@ -290,11 +290,16 @@ static int open_file(const struct plat_gate *gate, const char *medium, char *out
 	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", medium);
 	if (gate_has(gate, path))
 		find_parent(place, disk);
-	if (!medium_number(gate, *disk ? disk : medium, "diskseq", &sequence))
+	if (!medium_number(gate, *disk ? disk : medium, "diskseq", &sequence)) {
+		/* Pulled out meanwhile? */
+		(void)snprintf(path, sizeof(path), BLOCK "/%s", medium);
+		if (!gate_place(gate, path, place, sizeof(place)))
+			return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium);
 		return err_set(err, ERR_UNSUPPORTED,
 			       "this kernel gives '%s' no number of its own (diskseq, Linux 5.15): "
 			       "it stays closed",
 			       medium);
+	}
 	(void)snprintf(out, size, "%s" OPEN_FOLDER "/%llu-%s", gate->root,
 		       (unsigned long long)sequence, medium);
 	return 0;
