@@ -102,6 +102,24 @@ static void a_person_appears_as_the_policy_says(void **state)
 	}
 }
 
+static void what_was_storage_and_types_now_is_told_with_its_id(void **state)
+{
+	(void)state;
+	begin("");
+	put_file("{\"n\":\"1\",\"at\":5,\"type\":\"hardware-changed\",\"count\":1,"
+		 "\"enforced\":false,\"id\":\"0951:1666:S\",\"port\":\"1-1\",\"kind\":\"input\","
+		 "\"interfaces\":[\"030101\"],\"verdict\":\"passed\",\"why\":\"was-storage\"}\n");
+	assert_works(hardware_events_take(&agent, &seen, &err));
+	assert_int_equal(agent.pending.count, 1);
+	assert_string_equal(agent.pending.events[0].type, "hardware-changed");
+	assert_string_equal(agent.pending.events[0].data,
+			    "{\"id\":\"0951:1666:S\",\"kind\":\"input\",\"port\":\"1-1\","
+			    "\"interfaces\":[\"030101\"],\"enforced\":false,"
+			    "\"verdict\":\"passed\",\"why\":\"was-storage\"}");
+	assert_int_equal(seen.refused + seen.would_refuse, 0);
+	end();
+}
+
 static void what_is_not_storage_is_told_by_model_at_most(void **state)
 {
 	(void)state;
@@ -201,6 +219,7 @@ int main(void)
 		cmocka_unit_test(takes_each_line_once_and_the_file_goes),
 		cmocka_unit_test(a_person_appears_as_the_policy_says),
 		cmocka_unit_test(what_is_not_storage_is_told_by_model_at_most),
+		cmocka_unit_test(what_was_storage_and_types_now_is_told_with_its_id),
 		cmocka_unit_test(killed_anywhere_it_loses_nothing_and_doubles_nothing),
 		cmocka_unit_test(what_came_since_the_kill_is_taken_and_what_was_taken_is_not),
 		cmocka_unit_test(what_cannot_be_read_is_counted_as_lost),
