@@ -170,6 +170,11 @@ static void judge_mapped(struct gate *gate, struct gate_plugged *plugged, struct
 		return;
 	}
 	judge_part(gate, plugged, part);
+	if (below && below->verdict == VERDICT_READ_ONLY && part->verdict == VERDICT_OPEN) {
+		part->verdict = VERDICT_READ_ONLY;
+		part->line = below->line;
+		(void)text_copy(part->why, sizeof(part->why), below->why);
+	}
 }
 
 /* Somebody has made another disk of it, which is judged in its place. */
