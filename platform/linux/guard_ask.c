@@ -1,5 +1,9 @@
 /* What fanotify(7) asks, answered by clamd.
  *
+ * clamd gets the file itself, by descriptor.  One that was opened in a mount namespace of its own
+ * (a sandbox's) has no path that AppArmor could look up, and clamd's profile refuses it: it is
+ * given a copy in memory.
+ *
  * Files of a medium that is read-only do not change: one that was clean is let through unasked from
  * then on, by a mark on it that the kernel looks at.  Its inode is kept by that mark, so that its
  * number is nobody else's; after CACHE_MAX of them all are forgotten.
@@ -12,6 +16,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,8 +33,9 @@
 #define CACHE_MAX 4096
 #define ANSWER_MS 150000 /* clamd gives a file up after MaxScanTime, two minutes */
 #define PING_MS 10000
-#define CONF_MS 10000 /* clamd.conf may say something else by then */
-#define LEFT_FDS 4096 /* a process before us had no more open */
+#define CONF_MS 10000                   /* clamd.conf may say something else by then */
+#define COPIED_MAX (128u * 1024 * 1024) /* of all copies at once; the unit has room for them */
+#define LEFT_FDS 4096                   /* a process before us had no more open */
 
 static const char *const reasons[] = {"file-too-large", "no-scanner", "scanner-failed",
 				      "took-too-long"};
@@ -120,12 +127,70 @@ static void let_from_now_on(struct plat_guard *guard, int file)
 
 /* --- clamd --- */
 
-static void done_with(struct guard_asked *asked)
+static void done_with(struct plat_guard *guard, struct guard_asked *asked)
 {
 	(void)close(asked->socket);
+	guard->copied -= asked->copied;
+	asked->copied = 0;
 	asked->socket = -1;
 	asked->file = -1;
 	asked->len = 0;
+}
+
+/* A copy that nobody can change any more; -1: there is no room, or it cannot be read. */
+static int copy_file(struct plat_guard *guard, int file, uint64_t *out_size)
+{
+	const unsigned seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	off_t from = 0;
+	struct stat st;
+	int copy;
+
+	if (fstat(file, &st) < 0 || (uint64_t)st.st_size > COPIED_MAX - guard->copied)
+		return -1;
+	copy = memfd_create("caretaker-scan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (copy < 0)
+		return -1;
+	while (from < st.st_size) {
+		ssize_t n = sendfile(copy, file, &from, (size_t)(st.st_size - from));
+
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			break;
+	}
+	if (from < st.st_size || fcntl(copy, F_ADD_SEALS, seals) < 0) {
+		(void)close(copy);
+		return -1;
+	}
+	*out_size = (uint64_t)st.st_size;
+	return copy;
+}
+
+/* clamd could not read the file: once more with a copy. */
+static bool ask_of_copy(struct plat_guard *guard, struct guard_asked *asked)
+{
+	uint64_t size;
+	struct err err;
+	int copy, fd;
+	bool ok;
+
+	if (asked->copied)
+		return false;
+	copy = copy_file(guard, asked->file, &size);
+	if (copy < 0)
+		return false;
+	fd = clamd_connect(guard->socket, &err);
+	ok = fd >= 0 && clamd_hand_over(fd, copy, &err) == 0;
+	(void)close(copy);
+	if (!ok) {
+		if (fd >= 0)
+			(void)close(fd);
+		return false;
+	}
+	(void)close(asked->socket);
+	asked->socket = fd;
+	asked->copied = size;
+	asked->len = 0;
+	guard->copied += size;
+	return true;
 }
 
 static void take_answer(struct plat_guard *guard, struct guard_asked *asked)
@@ -136,6 +201,8 @@ static void take_answer(struct plat_guard *guard, struct guard_asked *asked)
 	struct err err;
 
 	if (clamd_answer(asked->text, &infected, signature, &err) < 0) {
+		if (ask_of_copy(guard, asked))
+			return;
 		refuse(guard, asked->file, asked->device, "scanner-failed");
 	} else if (infected) {
 		answer(guard, asked->file, false);
@@ -149,7 +216,7 @@ static void take_answer(struct plat_guard *guard, struct guard_asked *asked)
 		let_from_now_on(guard, asked->file);
 		answer(guard, asked->file, true);
 	}
-	done_with(asked);
+	done_with(guard, asked);
 }
 
 void guard_answered(struct plat_guard *guard, struct guard_asked *asked)
@@ -166,7 +233,7 @@ void guard_answered(struct plat_guard *guard, struct guard_asked *asked)
 		take_answer(guard, asked);
 	} else if (n <= 0 || asked->len == sizeof(asked->text) - 1) {
 		refuse(guard, asked->file, asked->device, n <= 0 ? "no-scanner" : "scanner-failed");
-		done_with(asked);
+		done_with(guard, asked);
 	}
 }
 
@@ -180,7 +247,7 @@ void guard_late(struct plat_guard *guard)
 		if (asked->file < 0 || now < asked->until_ms)
 			continue;
 		refuse(guard, asked->file, asked->device, "took-too-long");
-		done_with(asked);
+		done_with(guard, asked);
 	}
 }
 

@@ -21,8 +21,9 @@ struct guarded {
 };
 
 struct guard_asked {
-	int file;   /* the kernel's, by which it is answered; -1: this place is free */
-	int socket; /* to clamd */
+	int file;        /* the kernel's, by which it is answered; -1: this place is free */
+	int socket;      /* to clamd */
+	uint64_t copied; /* bytes of a copy that it was given instead; 0: the file itself */
 	dev_t device;
 	int64_t until_ms;
 	char text[256];
@@ -34,6 +35,7 @@ struct plat_guard {
 	int kernel; /* fanotify's group */
 	struct guarded media[PLAT_GUARD_MEDIA];
 	struct guard_asked asked[GUARD_ASKED];
+	uint64_t copied; /* by all that wait */
 	unsigned cached; /* files that the kernel lets through unasked */
 	char socket[108];
 	uint64_t file_max;

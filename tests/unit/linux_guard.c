@@ -124,6 +124,7 @@ static void *scan(void *arg)
 					 .msg_controllen = sizeof(control)};
 		int talk = accept4(clamd.socket, NULL, NULL, SOCK_CLOEXEC), fd;
 		const char *said = "fd[9]: OK";
+		bool is_copy;
 
 		if (talk < 0)
 			return arg;
@@ -134,13 +135,15 @@ static void *scan(void *arg)
 			struct pollfd go = {clamd.waits, POLLIN, 0};
 
 			(void)!pread(fd, text, sizeof(text) - 1, 0);
+			is_copy = fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE;
 			(void)close(fd);
 			clamd.scanned++;
 			if (strncmp(text, "slow", 4) == 0 && clamd.waits >= 0)
 				(void)poll(&go, 1, 20000);
 			if (strncmp(text, "virus", 5) == 0)
 				said = "fd[9]: Test.Virus FOUND";
-			else if (strncmp(text, "odd", 3) == 0)
+			else if (strncmp(text, "odd", 3) == 0 ||
+				 (strncmp(text, "sandbox", 7) == 0 && !is_copy))
 				said = "fd[9]: cannot be read ERROR";
 			if (!clamd.dies)
 				(void)!send(talk, said, strlen(said) + 1, MSG_NOSIGNAL);
@@ -363,6 +366,7 @@ static int plugged(void **state)
 	put(stick, "odd", "odd");
 	put(stick, "slow", "slow");
 	put(stick, "empty", "");
+	put(stick, "sandbox", "sandbox");
 	memset(film, 'f', sizeof(film) - 1);
 	film[sizeof(film) - 1] = '\0';
 	put(stick, "film", film);
@@ -441,6 +445,16 @@ static void what_cannot_be_scanned_is_refused_and_said_once(void **state)
 	assert_int_equal(try_open(stick, "odd"), EPERM);
 	assert_string_equal(heard(), "sda1 refused scanner-failed");
 	assert_int_equal(try_open(stick, "lesson"), 0);
+	assert_false(said_more());
+}
+
+static void what_clamd_may_not_read_it_gets_a_copy_of(void **state)
+{
+	(void)state;
+	assert_int_equal(try_open(stick, "sandbox"), 0);
+	assert_int_equal(clamd.scanned, 2);
+	assert_int_equal(try_open(stick, "sandbox"), 0);
+	assert_int_equal(clamd.scanned, 2);
 	assert_false(said_more());
 }
 
@@ -588,6 +602,7 @@ int main(void)
 		TEST(a_clean_file_opens_and_is_scanned_once),
 		TEST(after_an_infected_file_no_other_is_asked_about),
 		TEST(what_cannot_be_scanned_is_refused_and_said_once),
+		TEST(what_clamd_may_not_read_it_gets_a_copy_of),
 		TEST(without_clamd_no_file_opens_until_it_is_back),
 		TEST(another_mount_of_it_is_no_way_around),
 		TEST(a_medium_that_was_given_up_opens_nothing_where_it_is_still_mounted),
