@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,11 +14,14 @@
 
 /* So many files at once keep clamd's threads busy; more would only wait in its queue. */
 #define WAITING_MAX 4
+#define CONNECT_S 5
 /* clamd gives one file up after MaxScanTime, two minutes unless told otherwise. */
 #define ANSWER_MS (5 * 60 * 1000)
 
 int clamd_connect(const char *socket_path, struct err *err)
 {
+	/* Where more wait for it than it lets wait, connect(2) would for ever. */
+	const struct timeval patience = {.tv_sec = CONNECT_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -26,6 +30,7 @@ int clamd_connect(const char *socket_path, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(err, errno, "make a socket for clamd");
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	err_errno(err, errno, "talk to clamd at '%s'", socket_path);

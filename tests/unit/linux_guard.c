@@ -493,7 +493,8 @@ static void a_medium_that_was_given_up_opens_nothing_where_it_is_still_mounted(v
 	assert_string_equal(heard(), " guarded ");
 	assert_int_equal(try_open(stick, "again"), EPERM);
 	assert_int_equal(try_open(stick, "lesson"), EPERM);
-	assert_false(is_kept("medium-sda1"));
+	while (is_kept("medium-sda1")) /* the manager hears of it when it has time */
+		(void)sched_yield();
 }
 
 struct opening {
