@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/collector/serve.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -26,6 +29,7 @@
 #define LOOK_S 5              /* at our files, the disk, the workers */
 #define DAY_S 86400
 #define STUCK_MS 30000 /* a thread that does not answer: the watchdog may have us */
+#define RELOAD_WITHIN_S 5
 #define FORGET_STEP 500
 #define LISTS_STEP 200
 #define HOUR_S 3600
@@ -89,11 +93,32 @@ static void fit_connections(struct serve *s, struct config *config)
 	config->max_connections = room;
 }
 
-static void tell_workers(struct serve *s)
+static unsigned count_behind(const struct serve *s)
 {
+	unsigned behind = 0;
+
+	for (unsigned i = 0; i < s->worker_count; i++)
+		behind += atomic_load(&s->workers[i]->reload_taken) != s->shared.reloads;
+	return behind;
+}
+
+/* How many workers still answer by what was before: one may be in the middle of a long answer. */
+static unsigned tell_workers(struct serve *s)
+{
+	struct timespec until;
+	unsigned behind;
+
 	atomic_fetch_add(&s->shared.reloads, 1);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_nudge(s->workers[i]);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RELOAD_WITHIN_S;
+	pthread_mutex_lock(&s->shared.lock);
+	while ((behind = count_behind(s)) > 0 &&
+	       pthread_cond_timedwait(&s->shared.taken, &s->shared.lock, &until) != ETIMEDOUT)
+		;
+	pthread_mutex_unlock(&s->shared.lock);
+	return behind;
 }
 
 static void reload(struct serve *s, const char *why)
@@ -102,6 +127,7 @@ static void reload(struct serve *s, const char *why)
 	struct identity *identity = NULL;
 	struct tls *tls = NULL;
 	struct err err;
+	unsigned behind;
 	int ret = config_read(s->config_path, &config, &err);
 
 	/* The command line's word for the data directory holds; the certificate lies there. */
@@ -125,8 +151,12 @@ static void reload(struct serve *s, const char *why)
 	tls_free(s->shared.tls);
 	s->shared.tls = tls;
 	pthread_mutex_unlock(&s->shared.lock);
-	tell_workers(s);
-	log_info("reloaded: %s", why);
+	behind = tell_workers(s);
+	if (behind)
+		log_warn("reloaded: %s, but %u workers are busy and will only be later", why,
+			 behind);
+	else
+		log_info("reloaded: %s", why);
 }
 
 /* --- the slow work --- */
@@ -508,6 +538,7 @@ static void stop(struct serve *s)
 		event_free(s->events[i]);
 	if (s->base)
 		event_base_free(s->base);
+	pthread_cond_destroy(&s->shared.taken);
 	pthread_mutex_destroy(&s->shared.lock);
 	free(s);
 }
@@ -515,6 +546,7 @@ static void stop(struct serve *s)
 int serve_run(const struct serve_config *config, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof(*s));
+	pthread_condattr_t clock;
 	int ret = -1;
 
 	if (!s)
@@ -528,6 +560,10 @@ int serve_run(const struct serve_config *config, struct err *err)
 	s->shared.config = config->config;
 	s->sink.wake = s->lists_sink.wake = s->probe_sink.wake = no_wake;
 	pthread_mutex_init(&s->shared.lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->shared.taken, &clock);
+	pthread_condattr_destroy(&clock);
 	atomic_init(&s->shared.stats.started_at, (uint64_t)plat_now());
 	/* Signals have their handlers before anybody is told that we listen. */
 	if (open_parts(s, err) < 0 || add_events(s, err) < 0 || start_workers(s, err) < 0)

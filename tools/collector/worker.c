@@ -105,20 +105,33 @@ static void reload(struct worker *w)
 	w->identity = fresh;
 }
 
-/* Another process changed the store. */
+/* Another process changed the store, or may have: who asks for a reload has done so, and the writer
+ * looks only now and then. */
 static void look_around(struct worker *w)
 {
-	uint64_t generation = writer_generation(w->shared->writer);
+	uint64_t generation = writer_generation(w->shared->writer) + w->reload_seen;
 	struct err err;
 
-	if (generation == w->generation_seen)
+	if (generation == w->looked_seen)
 		return;
 	if (w->store->live->site(w->store, &w->site, &err) < 0) {
 		log_error("the store cannot be read: %s", err.msg);
 		return;
 	}
-	w->generation_seen = generation;
+	w->looked_seen = generation;
 	keycache_set_generation(w->keys, generation);
+}
+
+static void take_changes(struct worker *w)
+{
+	reload(w);
+	look_around(w);
+	if (atomic_load(&w->reload_taken) == w->reload_seen)
+		return;
+	pthread_mutex_lock(&w->shared->lock);
+	atomic_store(&w->reload_taken, w->reload_seen);
+	pthread_cond_signal(&w->shared->taken);
+	pthread_mutex_unlock(&w->shared->lock);
 }
 
 static void shrink(struct buf *buf)
@@ -160,8 +173,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)!read(fd, &ignored, sizeof(ignored)); /* it only wakes */
-	reload(w);
-	look_around(w);
+	take_changes(w);
 	finish_jobs(w);
 	check_stop(w);
 }
@@ -312,8 +324,7 @@ int worker_start(struct shared *shared, unsigned index, const struct worker_sock
 		return -1;
 	}
 	w->reload_seen = UINT64_MAX;
-	reload(w);
-	look_around(w);
+	take_changes(w);
 	code = pthread_create(&w->thread, NULL, worker_main, w);
 	if (code) {
 		worker_free(w);

@@ -36,6 +36,7 @@ struct shared {
 	pthread_mutex_t lock;         /* guards the next two */
 	struct config config;
 	struct tls *tls;
+	pthread_cond_t taken; /* signalled under 'lock' when a worker took a reload */
 };
 
 struct worker {
@@ -50,7 +51,8 @@ struct worker {
 	struct job_sink sink;
 	unsigned jobs_out;              /* with the writer */
 	atomic_int_fast64_t beat_at_ms; /* that it lives, for the watchdog */
-	uint64_t reload_seen, generation_seen;
+	uint64_t reload_seen, looked_seen;
+	atomic_uint_fast64_t reload_taken; /* its answers are by that one from now on */
 	struct config config;
 	struct store *store; /* to read */
 	struct store_site site;
