@@ -1,99 +1,6 @@
 /* The controls that look at the machine, on facts as a test tells them.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/said_tokens.h"
-#include "tests/unit/unit.h"
-
-#include "agent/controls/control.h"
-#include "agent/controls/memory.h"
-#include "agent/policy/policy.h"
-#include "agent/proto/reason.h"
-#include "platform/fake/fake_machine.h"
-#include "platform/fake/fake_os.h"
-#include "platform/fake/fake_software.h"
-
-static struct memory *memory; /* one test's; see set_up() */
-static struct control_result result;
-
-static int set_up(void **state)
-{
-	(void)state;
-	fake_reset();
-	fake_machine_reset();
-	fake_software_reset();
-	assert_works(memory_new(FAKE_NOW, &memory, &err));
-	control_result_init(&result);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	memory_free(memory);
-	control_result_clear(&result);
-	return 0;
-}
-
-/* What is remembered, as a later run finds it. */
-static int memory_again(int64_t now)
-{
-	struct memory *next = NULL;
-	struct buf text;
-	struct err err;
-	int ret = -1;
-
-	buf_init(&text, 0);
-	if (memory_write(memory, &text, &err) == 0 &&
-	    memory_read(text.data, text.len, now, &next, &err) == 0) {
-		memory_free(memory);
-		memory = next;
-		ret = 0;
-	}
-	buf_clear(&text);
-	return ret;
-}
-
-/* Runs a control once more, with these lines of policy; the memory stays. */
-static void check_at(enum control_id id, const char *lines, int64_t now)
-{
-	struct control_input input = {.now = now, .memory = memory, .cache_dir = "/cache"};
-	struct policy *policy = NULL;
-	char text[2048];
-
-	(void)snprintf(text, sizeof(text), "[policy]\nname = test\n%s", lines);
-	assert_works(policy_parse("test.ini", text, strlen(text), &policy, &err));
-	input.policy = policy;
-	input.mode = policy_mode(policy, id);
-	control_result_clear(&result);
-	control_result_init(&result);
-	assert_non_null(control_find(id));
-	control_run(control_find(id), &input, &result);
-	policy_free(policy);
-	look_at_words(id, result.why, buf_text(&result.evidence));
-}
-
-static void check(enum control_id id, const char *lines)
-{
-	check_at(id, lines, FAKE_NOW);
-}
-
-static void assert_said(enum verdict verdict, const char *why)
-{
-	if (result.verdict != verdict || strcmp(result.why, why) != 0)
-		fail_msg("got %s \"%s\", want %s \"%s\"; evidence %s", verdict_name(result.verdict),
-			 result.why, verdict_name(verdict), why, buf_text(&result.evidence));
-}
-
-static void assert_evidence(const char *part)
-{
-	if (!strstr(buf_text(&result.evidence), part))
-		fail_msg("no %s in %s", part, buf_text(&result.evidence));
-}
-
-static void assert_no_evidence(const char *part)
-{
-	if (strstr(buf_text(&result.evidence), part))
-		fail_msg("%s in %s", part, buf_text(&result.evidence));
-}
+#include "tests/unit/machine_controls.h"
 
 /* --- disk-encryption --- */
 
@@ -667,138 +574,6 @@ static void ways_past_the_filter_are_found(void **state)
 	assert_said(VERDICT_FAIL, "bypass-program");
 }
 
-/* --- hardware --- */
-
-static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
-{
-	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
-				 {"2104:0127", "1-2", "hid", true},
-				 {"0bda:8153", "1-3", "network", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 2;
-	check(CONTROL_HARDWARE, "[hardware]\nrefused_devices = 2104:0127\n");
-	assert_said(VERDICT_PASS, "ok");
-	assert_evidence("\"usb\":{\"keyboard\":1,\"hid\":1}");
-	assert_no_evidence("2104");
-	facts->usb_count = 3;
-	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = network\n");
-	assert_said(VERDICT_FAIL, "not-approved");
-	assert_evidence("\"devices\":[\"network 0bda:8153\"]");
-	assert_string_equal(buf_text(&result.events),
-			    "{\"type\":\"hardware-new\",\"data\":{\"kind\":\"network\",\"model\":"
-			    "\"0bda:8153\"}}\n");
-	check(CONTROL_HARDWARE,
-	      "[hardware]\nrefused_classes = network\napproved_devices = 0bda:8153\n");
-	assert_said(VERDICT_PASS, "ok");
-	check(CONTROL_HARDWARE, "[hardware]\nnew_devices = approve\n");
-	assert_said(VERDICT_FAIL, "new-device");
-}
-
-/* An eye-tracker speaks a class of its vendor's own: its kind tells nothing of it. */
-static void what_assists_by_its_model_is_neither_refused_nor_named(void **state)
-{
-	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
-				 {"2104:0313", "1-2", "other", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 1;
-	check(CONTROL_HARDWARE, "");
-	facts->usb_count = 2;
-	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = other\nrefused_devices = 2104:*\n"
-				"new_devices = approve\n");
-	assert_said(VERDICT_PASS, "ok");
-	assert_no_evidence("2104");
-	assert_string_equal(buf_text(&result.events),
-			    "{\"type\":\"hardware-new\",\"data\":{\"kind\":\"other\"}}\n");
-}
-
-static void what_the_gate_keeps_shut_is_as_the_policy_asks(void **state)
-{
-	static const char policy[] = "[hardware]\nmode = enforce\nrefused_classes = modem\n";
-	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 1;
-	check(CONTROL_HARDWARE, policy);
-	assert_said(VERDICT_FAIL, "not-approved");
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
-		      "\"verdict\":\"refused\",\"enforced\":true}]}");
-	check(CONTROL_HARDWARE, policy);
-	assert_said(VERDICT_PASS, "ok");
-	assert_evidence("\"refused\":1");
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
-		      "\"verdict\":\"refused\",\"enforced\":false}]}");
-	check(CONTROL_HARDWARE, policy);
-	assert_said(VERDICT_FAIL, "not-approved");
-}
-
-static void changed_memory_is_an_event_and_placeholders_are_no_serial(void **state)
-{
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	facts->memory_bytes = 8ULL << 30;
-	(void)strcpy(facts->identity.serial, "To be filled by O.E.M.");
-	check(CONTROL_HARDWARE, "");
-	assert_no_evidence("serial");
-	assert_string_equal(buf_text(&result.events), "");
-	facts->memory_bytes = 4ULL << 30;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	check(CONTROL_HARDWARE, "");
-	assert_evidence("\"serial\":\"PF2ABCDE\"");
-	assert_non_null(
-		strstr(buf_text(&result.events),
-		       "{\"what\":\"memory\",\"before\":\"8192 MiB\",\"now\":\"4096 MiB\"}"));
-	check(CONTROL_HARDWARE, "");
-	assert_string_equal(buf_text(&result.events), "");
-	fake_machine.machine = PLAT_MACHINE_CONTAINER;
-	fake_machine.machine_name = "docker";
-	check(CONTROL_HARDWARE, "");
-	assert_said(VERDICT_NOT_APPLICABLE, "no-hardware");
-}
-
-static void a_worn_battery_fails_and_a_missing_serial_number_is_only_said(void **state)
-{
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
-
-	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	check(CONTROL_HARDWARE, "");
-	assert_said(VERDICT_PASS, "no-serial");
-	check(CONTROL_HARDWARE, "[hardware]\ninventory = no\n");
-	assert_said(VERDICT_PASS, "ok");
-	fake_machine.machine = PLAT_MACHINE_VIRTUAL;
-	check(CONTROL_HARDWARE, "");
-	assert_said(VERDICT_PASS, "ok");
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->battery = (struct plat_battery){true, 49, 700};
-	check(CONTROL_HARDWARE, "");
-	assert_said(VERDICT_FAIL, "battery-worn");
-	assert_evidence("\"battery_percent\":49");
-	check(CONTROL_HARDWARE, "[hardware]\nbattery_min_percent = 0\n");
-	assert_said(VERDICT_PASS, "ok");
-	facts->battery = (struct plat_battery){true, -1, -1}; /* it does not say */
-	check(CONTROL_HARDWARE, "");
-	assert_said(VERDICT_PASS, "ok");
-	assert_no_evidence("battery");
-}
-
 /* --- tamper --- */
 
 static void our_changed_or_missing_files_are_found(void **state)
@@ -965,15 +740,12 @@ static void every_reason_of_these_controls_was_given(void **state)
 	static const enum control_id ids[] = {
 		CONTROL_DISK_ENCRYPTION, CONTROL_FIREWALL,    CONTROL_ACCOUNTS,
 		CONTROL_PASSWORD_POLICY, CONTROL_SCREEN_LOCK, CONTROL_SERVICES,
-		CONTROL_REMOTE_ACCESS,   CONTROL_NETWORK,     CONTROL_HARDWARE,
-		CONTROL_TAMPER,
+		CONTROL_REMOTE_ACCESS,   CONTROL_NETWORK,     CONTROL_TAMPER,
 	};
 
 	(void)state;
 	assert_every_row_was_said(ids, COUNT(ids));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
@@ -996,11 +768,6 @@ int main(void)
 		TEST(away_from_school_no_port_is_named),
 		TEST(remote_access_is_only_where_the_school_set_it_up),
 		TEST(ways_past_the_filter_are_found),
-		TEST(peripherals_that_assist_are_neither_refused_nor_named),
-		TEST(what_assists_by_its_model_is_neither_refused_nor_named),
-		TEST(what_the_gate_keeps_shut_is_as_the_policy_asks),
-		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
-		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
 		TEST(our_changed_or_missing_files_are_found),
 		TEST(a_packages_files_are_held_against_the_package_managers_list),
 		TEST(a_list_that_cannot_be_read_is_unknown_and_an_upgrade_is_waited_for),

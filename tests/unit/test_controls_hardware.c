@@ -1,0 +1,155 @@
+/* The control hardware: what is plugged in, what the machine is, what of it changed.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/machine_controls.h"
+
+static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
+{
+	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
+				 {"2104:0127", "1-2", "hid", true},
+				 {"0bda:8153", "1-3", "network", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 2;
+	check(CONTROL_HARDWARE, "[hardware]\nrefused_devices = 2104:0127\n");
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"usb\":{\"keyboard\":1,\"hid\":1}");
+	assert_no_evidence("2104");
+	facts->usb_count = 3;
+	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = network\n");
+	assert_said(VERDICT_FAIL, "not-approved");
+	assert_evidence("\"devices\":[\"network 0bda:8153\"]");
+	assert_string_equal(buf_text(&result.events),
+			    "{\"type\":\"hardware-new\",\"data\":{\"kind\":\"network\",\"model\":"
+			    "\"0bda:8153\"}}\n");
+	check(CONTROL_HARDWARE,
+	      "[hardware]\nrefused_classes = network\napproved_devices = 0bda:8153\n");
+	assert_said(VERDICT_PASS, "ok");
+	check(CONTROL_HARDWARE, "[hardware]\nnew_devices = approve\n");
+	assert_said(VERDICT_FAIL, "new-device");
+}
+
+/* An eye-tracker speaks a class of its vendor's own: its kind tells nothing of it. */
+static void what_assists_by_its_model_is_neither_refused_nor_named(void **state)
+{
+	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
+				 {"2104:0313", "1-2", "other", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, "");
+	facts->usb_count = 2;
+	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = other\nrefused_devices = 2104:*\n"
+				"new_devices = approve\n");
+	assert_said(VERDICT_PASS, "ok");
+	assert_no_evidence("2104");
+	assert_string_equal(buf_text(&result.events),
+			    "{\"type\":\"hardware-new\",\"data\":{\"kind\":\"other\"}}\n");
+}
+
+static void what_the_gate_keeps_shut_is_as_the_policy_asks(void **state)
+{
+	static const char policy[] = "[hardware]\nmode = enforce\nrefused_classes = modem\n";
+	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_FAIL, "not-approved");
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
+		      "\"verdict\":\"refused\",\"enforced\":true}]}");
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"refused\":1");
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
+		      "\"verdict\":\"refused\",\"enforced\":false}]}");
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_FAIL, "not-approved");
+}
+
+static void changed_memory_is_an_event_and_placeholders_are_no_serial(void **state)
+{
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	facts->memory_bytes = 8ULL << 30;
+	(void)strcpy(facts->identity.serial, "To be filled by O.E.M.");
+	check(CONTROL_HARDWARE, "");
+	assert_no_evidence("serial");
+	assert_string_equal(buf_text(&result.events), "");
+	facts->memory_bytes = 4ULL << 30;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	check(CONTROL_HARDWARE, "");
+	assert_evidence("\"serial\":\"PF2ABCDE\"");
+	assert_non_null(
+		strstr(buf_text(&result.events),
+		       "{\"what\":\"memory\",\"before\":\"8192 MiB\",\"now\":\"4096 MiB\"}"));
+	check(CONTROL_HARDWARE, "");
+	assert_string_equal(buf_text(&result.events), "");
+	fake_machine.machine = PLAT_MACHINE_CONTAINER;
+	fake_machine.machine_name = "docker";
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_NOT_APPLICABLE, "no-hardware");
+}
+
+static void a_worn_battery_fails_and_a_missing_serial_number_is_only_said(void **state)
+{
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "no-serial");
+	check(CONTROL_HARDWARE, "[hardware]\ninventory = no\n");
+	assert_said(VERDICT_PASS, "ok");
+	fake_machine.machine = PLAT_MACHINE_VIRTUAL;
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "ok");
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->battery = (struct plat_battery){true, 49, 700};
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_FAIL, "battery-worn");
+	assert_evidence("\"battery_percent\":49");
+	check(CONTROL_HARDWARE, "[hardware]\nbattery_min_percent = 0\n");
+	assert_said(VERDICT_PASS, "ok");
+	facts->battery = (struct plat_battery){true, -1, -1}; /* it does not say */
+	check(CONTROL_HARDWARE, "");
+	assert_said(VERDICT_PASS, "ok");
+	assert_no_evidence("battery");
+}
+
+static void every_reason_of_it_was_given(void **state)
+{
+	static const enum control_id ids[] = {CONTROL_HARDWARE};
+
+	(void)state;
+	assert_every_row_was_said(ids, COUNT(ids));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(peripherals_that_assist_are_neither_refused_nor_named),
+		TEST(what_assists_by_its_model_is_neither_refused_nor_named),
+		TEST(what_the_gate_keeps_shut_is_as_the_policy_asks),
+		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
+		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
+		TEST(every_reason_of_it_was_given),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
