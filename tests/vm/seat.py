@@ -90,6 +90,7 @@ class Seat:
                                f'; cat {RUN}/hardware.json; ls /sys/block')
                 raise bed.GuestError(f'not within {LATE} s: {what() if callable(what) else what}'
                                      f'\n{log}')
+            time.sleep(0.1)   # each look is work for the guest, which is slow enough
 
     def disk(self, device):
         """The disk of a plugged stick, as the kernel calls it; '' when it has none."""
