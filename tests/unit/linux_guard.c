@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/fanotify.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -80,7 +81,7 @@ static void *manage(void *arg)
 				(void)close(manager.fds[i]);
 				manager.count--;
 				manager.fds[i] = manager.fds[manager.count];
-				strcpy(manager.names[i], manager.names[manager.count]);
+				memmove(manager.names[i], manager.names[manager.count], 64);
 			}
 		pthread_mutex_unlock(&manager.lock);
 		if (fd >= 0)
@@ -201,6 +202,7 @@ static void run_guard(bool first)
 	char text[32], names[512] = "";
 	struct err err = {ERR_NONE, ""};
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that ends early leaves nothing */
 	for (unsigned i = 0; i < manager.count; i++) {
 		(void)dup2(manager.fds[i], 3 + (int)i);
 		(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
