@@ -55,18 +55,6 @@ def null_cipher(path):
         file.write(b'cipher_null'.ljust(32, b'\0') + b'ecb'.ljust(32, b'\0'))
 
 
-def bitlocker(path):
-    """A volume's header and the first block of its metadata: what libblkid looks at."""
-    usb.blank(path)
-    with open(path, 'r+b') as file:
-        file.write(bytes.fromhex('eb5890') + b'-FVE-FS-')
-        file.seek(160)
-        file.write(bytes.fromhex('3bd66749292ed84a8399f6a339e3d001')
-                   + (4096).to_bytes(8, 'little'))
-        file.seek(4096)
-        file.write(b'-FVE-FS-' + (64).to_bytes(2, 'little') + (2).to_bytes(2, 'little'))
-
-
 def parts(path):
     """Two partitions: one encrypted, one plain."""
     luks(path.with_suffix('.luks'))
@@ -84,7 +72,7 @@ def parts(path):
         file.write(entries.ljust(64, b'\0') + b'\x55\xaa')   # a table as DOS had it
 
 
-makers = {'vfat': usb.fat, 'luks': luks, 'null': null_cipher, 'bitlocker': bitlocker,
+makers = {'vfat': usb.fat, 'luks': luks, 'null': null_cipher, 'bitlocker': usb.bitlocker,
           'parts': parts}
 
 

@@ -126,6 +126,18 @@ def fat(path, size_mib=16, label='STICK', files=None):
     return pathlib.Path(path)
 
 
+def bitlocker(path):
+    """A volume's header and the first block of its metadata: what libblkid looks at."""
+    blank(path)
+    with open(path, 'r+b') as file:
+        file.write(bytes.fromhex('eb5890') + b'-FVE-FS-')
+        file.seek(160)
+        file.write(bytes.fromhex('3bd66749292ed84a8399f6a339e3d001')
+                   + (4096).to_bytes(8, 'little'))
+        file.seek(4096)
+        file.write(b'-FVE-FS-' + (64).to_bytes(2, 'little') + (2).to_bytes(2, 'little'))
+
+
 @contextlib.contextmanager
 def plugged(guest, *devices):
     """Several devices for as long as a test looks."""
