@@ -464,3 +464,26 @@ def test_an_initramfs_leaves_slots_as_they_are_until_a_card_is_in_one(machine):
     machine.run('hub', 'mmc1:aaaa')
     machine.run('device', 'mmc1:aaaa')
     assert machine.text(f'{MMC}/drivers_autoprobe')[0] == '0' and bound(machine) == ''
+
+
+# --- disks that are made of media: what a stick holds once it is unlocked ---
+
+def mapped(machine, name, number, *below):
+    machine.folder(f'sys/devices/virtual/block/{name}/slaves')
+    for each in below:
+        machine.folder(f'sys/devices/virtual/block/{name}/slaves/{each}')
+    machine.link(f'sys/class/block/{name}', f'sys/devices/virtual/block/{name}')
+    machine.link(f'sys/dev/block/{number}', f'sys/devices/virtual/block/{name}')
+
+
+def test_only_what_is_made_of_media_alone_is_taken_for_one(machine):
+    machine.disk('sdb', '8:16', 'sdb1', '8:17', 'sys/devices/pci0/usb2/2-1/2-1:1.0')
+    mapped(machine, 'dm-0', '253:0', 'sda1')
+    mapped(machine, 'dm-1', '253:1', 'sdb1')
+    mapped(machine, 'dm-2', '253:2', 'dm-1', 'sda1')
+    mapped(machine, 'dm-3', '253:3', 'dm-1')
+    for name, status in (('dm-0', 1), ('dm-1', 0), ('dm-2', 1), ('dm-3', 0), ('dm-9', 1), ('../x', 1)):
+        machine.run('plugged', name, status=status)
+    # Where the system lies on it, it is the machine's own.
+    machine.put('proc/1/mountinfo', '21 1 253:1 / /home rw - ext4 /dev/mapper/home rw\n')
+    machine.run('plugged', 'dm-1', status=1)
