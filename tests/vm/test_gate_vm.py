@@ -265,31 +265,77 @@ def test_new_rules_arm_the_gate_and_rules_that_audit_disarm_it(school):
     follow(school, RULES, 'grep -q "^was" /var/lib/caretaker/gate.armed')
 
 
-def test_the_daemon_killed_and_the_package_upgraded_open_nothing(school, image):
-    before = school.disks()
+# Three kinds at once: what may be used, what is there and closed (nothing scans it here), and what
+# is in a port where storage has no business.
+PORTS = {'OPEN': '1', 'CLOSED': '2', 'SHUT': '3'}
+THREE = RULES.replace('end\n', """set allow any 7
+set encrypted none 8
+set scan full 8
+class-set pico 46f4:0001:OPEN 67108864 9
+port front 2-1 10
+port front 2-2 10
+end
+""")
+SHOWN = '/run/caretaker/hardware.json'
+MADE = '/root/initramfs-was-made'
+
+
+@pytest.fixture(scope='module')
+def three(school, image):
+    """Plugged in and judged; the one that may be used is mounted."""
+    school.run('systemctl mask -q --runtime --now caretaker-scan.path; '
+               f'rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\\ntouch {MADE}\\n" '
+               '> /usr/sbin/update-initramfs; chmod 755 /usr/sbin/update-initramfs')
+    sticks = [school.plug(usb.storage(image, name), port) for name, port in PORTS.items()]
+    follow(school, THREE, '[ "$(lsblk -dno SERIAL | grep . | sort | tr "\\n" " ")" = "CLOSED OPEN " ] && '
+           f'[ -e {node("OPEN")} ] && udevadm info {node("OPEN")} | grep -q MEDIUM=open')
+    school.run(f'mount {node("OPEN")} /mnt && echo kept > /mnt/file')
+    school.until(f'grep -q \'"id":"46f4:0001:SHUT".*"verdict":"refused"\' {SHOWN}')
+    yield sticks
+    school.call('umount -l /mnt')
+
+
+def node(name):
+    return f'/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_{name}-0:0'
+
+
+def is_as_it_was(guest, shut, disks):
+    closed = guest.run(f'stat -L -c "%a %U" {node("CLOSED")}; udevadm info {node("CLOSED")}')
+    assert closed.startswith('600 root') and 'UDISKS_IGNORE=1' in closed, closed
+    assert guest.run('cat /mnt/file; touch /mnt/more') == 'kept'
+    assert authorized(guest, shut) == {'1.0': '0'}
+    assert guest.disks() == disks
+
+
+def test_the_daemon_killed_and_the_package_upgraded_open_nothing(school, three):
+    disks = school.disks()
     deb = next(path for path in bed.packages() if path.name.startswith('caretaker_'))
-    with school.plug(usb.storage(image)) as stick:
-        school.events.wait(f'UDEV bind usb .*/{stick.path}$')
-        school.run('systemctl kill -s KILL caretakerd')
-        school.until('systemctl is-active -q caretakerd')
-        school.push(deb, '/root/again.deb')
-        school.run('dpkg --force-confold -i /root/again.deb', timeout=300)
-        school.settle()
-        assert school.run(f'{HELPER} status').startswith('gate             armed')
-        assert authorized(school, stick) == {'1.0': '0'}
-        assert school.disks() == before
+    school.run('systemctl kill -s KILL caretakerd')
+    is_as_it_was(school, three[2], disks)
+    school.until('systemctl is-active -q caretakerd')
+    school.push(deb, '/root/again.deb')
+    school.run(f'rm -f {SHOWN}; dpkg --force-confold -i /root/again.deb', timeout=300)
+    school.until(f'[ -e {SHOWN} ]')   # the new daemon has looked at all of it
+    school.settle()
+    assert school.run(f'{HELPER} status').startswith('gate             armed')
+    is_as_it_was(school, three[2], disks)
 
 
-def test_a_removed_package_gives_the_kernel_back_as_it_was(school, image):
-    with school.plug(usb.storage(image)) as stick:
-        school.events.wait(f'UDEV bind usb .*/{stick.path}$')
-        school.events.mark()
-        school.run('dpkg -r caretaker', timeout=300)
-        school.events.wait('KERNEL add block .*/sd.$')
+def test_a_removed_package_gives_the_kernel_back_as_it_was(school, three, image):
+    school.events.mark()
+    school.run(f'rm -f {MADE}')
+    school.run('dpkg -r caretaker', timeout=300)
+    school.events.wait('KERNEL add block .*/sd.$')   # what was shut
+    school.run(f'ls {MADE}')
     assert school.call(f'ls {" ".join(FILES)}')[1] == ''
     assert school.run('cat /sys/module/usbcore/parameters/authorized_default') == '-1'
     assert set(school.run('cat /sys/bus/usb/devices/usb*/interface_authorized_default '
                           '/sys/bus/usb/devices/usb*/authorized_default')) == set('1\n')
+    school.settle()
+    for name in PORTS:
+        said = school.run(f'stat -L -c "%a %U %G" {node(name)}; udevadm info {node(name)}')
+        assert said.startswith('660 root disk') and 'UDISKS_' not in said, said
+    assert school.run('cat /mnt/file') == 'kept'
     with school.plug(usb.storage(image)):
         school.events.wait('UDEV add block .*/sd.$')
 
