@@ -48,7 +48,7 @@ static char check_of(const char *text, size_t len)
 
 int phone_text_read(const char *text, size_t len, char *out, struct err *err)
 {
-	char plain[PHONE_CODE_LEN + 1];
+	char plain[PHONE_CODE_LEN + 1] = "";
 	size_t count = 0;
 
 	for (; *text; text++) {

@@ -15,8 +15,9 @@ struct options;
 struct store_device_filter;
 struct store_exception;
 
-/* For an exception whose 'control', 'what', 'until' and 'approved' are set, at the devices of 'filter'; writes the
- * role that was said behind the name of who approved.  -1 after a complaint. */
+/* For an exception whose 'control', 'what', 'until' and 'approved' are set, at the devices of
+ * 'filter'; writes the role that was said behind the name of who approved.  -1 after a complaint.
+ */
 int approvers_check(struct admin *admin, const struct options *options,
 		    const struct store_device_filter *filter, struct store_exception *row);
 
