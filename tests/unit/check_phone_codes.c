@@ -89,8 +89,10 @@ static void challenge(const char *reference, char out[PHONE_CHALLENGE_LEN + 1])
 	assert_non_null(text);
 	snprintf(wanted, sizeof(wanted), "\"reference\":\"%s\",\"challenge\":\"", reference);
 	at = strstr(text, wanted);
-	if (!at)
+	if (!at) {
 		fail_msg("no challenge for %s in %s", reference, text);
+		return;
+	}
 	at += strlen(wanted);
 	assert_int_equal(at[4], '-');
 	memcpy(out, at, 4);

@@ -142,7 +142,7 @@ static int take_opening(const struct options *options, char out[OPENING_TEXT])
 /* "vendor:product:serial", and what of it is opened when that was said. */
 static int take_what(const struct options *options, const struct request *request, char out[160])
 {
-	char words[OPENING_TEXT];
+	char words[OPENING_TEXT] = "";
 
 	if (!request->what[0])
 		return admin_complain("the device did not say which one it is: approve it by "
