@@ -88,7 +88,7 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(COLL_OBJ) $(call lib,controls
 	@echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(call pkgs,$(TEST_LIBS),--libs) -lpthread -lm
 
-bench: all $(BENCH_BIN) ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
+bench: all $(BENCH_BIN) $(B)/deb/made ## every promise measured: bench NAME VALUE UNIT goal ... (BENCH=name for one)
 	@CARETAKER_BUILD=$(abspath $(B)) tests/bench/run $(BENCH)
 
 .PHONY: unit corpus system test-vm check fuzz bench
