@@ -81,8 +81,7 @@ static bool waits(const char *name)
 	if (!keep_read_card(name, &card) || boots_from_cards())
 		return false;
 	rules = keep_read_rules();
-	held = !rules ||
-	       (rules->storage_mode == GATE_ENFORCE && (rules->kinds & GATE_KIND_CARD));
+	held = !rules || (rules->storage_mode == GATE_ENFORCE && (rules->kinds & GATE_KIND_CARD));
 	gate_rules_free(rules);
 	return held && !keep_is_listed(&card);
 }
