@@ -195,12 +195,13 @@ int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err)
 	(void)snprintf(path, sizeof(path), BLOCK "/%s/dm/name", medium);
 	if (gate_attribute(gate, path, name, sizeof(name)) <= 0)
 		return err_set(err, ERR_NOTFOUND, "'%s' is gone", medium);
+	name[strcspn(name, "\n")] = '\0';
 	if (!gate_mapped(gate, medium, &mapped) || mapped.mixed ||
 	    !plat_gate_is_plugged(gate, medium))
 		return err_set(err, ERR_DENIED, "'%s' is the machine's own", medium);
 	if (!gate->live) { /* a test's folder has no mapper: it says what would have been locked */
 		(void)snprintf(path, sizeof(path), BLOCK "/%s/uevent", medium);
-		return gate_write(gate, path, "locked", err);
+		return gate_write(gate, path, name, err);
 	}
 	return tell_mapper(name, err);
 }

@@ -52,6 +52,15 @@ bool gate_udev_is_closed(const struct plat_gate *gate, const char *name)
 	return closed;
 }
 
+/* A disk that is made of others comes empty, and is told of once more when it is made: these words
+ * are there from then on. */
+static bool is_made(struct udev_device *device, const char *name)
+{
+	if (strncmp(name, "dm-", 3) == 0)
+		return udev_device_get_property_value(device, "DM_NAME");
+	return strncmp(name, "md", 2) != 0 || udev_device_get_property_value(device, "MD_LEVEL");
+}
+
 bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size)
 {
 	struct udev *udev;
@@ -65,7 +74,7 @@ bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char 
 	udev = udev_new();
 	if (udev)
 		device = udev_device_new_from_subsystem_sysname(udev, "block", name);
-	if (device && udev_device_get_is_initialized(device) == 1) {
+	if (device && udev_device_get_is_initialized(device) == 1 && is_made(device, name)) {
 		told = true;
 		type = udev_device_get_property_value(device, "ID_FS_TYPE");
 		if (type)

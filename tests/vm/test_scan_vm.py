@@ -273,6 +273,7 @@ def unlock(seat, disk):
 def locked(seat):
     seat.rules(LOCKED)
     yield seat
+    seat.call('dmsetup remove vault')   # what a test that failed has left
     seat.rules(SCAN)
 
 
