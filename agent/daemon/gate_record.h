@@ -44,9 +44,9 @@
  *     "scan":{"stage":"scanning","files":120,"bytes":1048576,"total_bytes":60000000,"left_s":70}
  *     "scan":{"stage":"on-open","not_opened":"file-too-large"}
  *
- * "stage" is "waiting" (another medium's turn), "scanning" ("total_bytes" and "left_s" once they can
- * be told) or "on-open": each file is scanned when it is opened, and "not_opened" says why one was
- * not.
+ * "stage" is "waiting" (another medium's turn), "scanning" ("total_bytes" and "left_s" once they
+ * can be told) or "on-open": each file is scanned when it is opened, and "not_opened" says why one
+ * was not.
  *
  * "storage" and "hardware" are "off", "audit" or "enforce"; "rules" is "in force", "none" or
  * "damaged" (the last good ones hold).  "verdict" is "passed" (not the gate's business), "refused",
