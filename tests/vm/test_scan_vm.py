@@ -323,7 +323,7 @@ def test_the_end_of_an_approval_unmounts_and_locks_and_leaves_the_machines_own(l
         seat.has_none(stick)
         assert not seat.mounted()
         assert seat.call(f'test -e /sys/block/{clear}')[0] != 0
-        assert 'CARETAKER' not in seat.run(f'udevadm info -q property /dev/{mine}')
+        assert 'CARETAKER_MEDIUM' not in seat.run(f'udevadm info -q property /dev/{mine}')
         assert seat.run(f'stat -c "%a %U %G" /dev/{mine}; cat /sys/block/{mine}/ro') == before
     finally:
         seat.run('cryptsetup close own; rm /var/own.img')
