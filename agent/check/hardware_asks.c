@@ -121,14 +121,13 @@ static void take(void *ctx, const struct plat_ask *from, const void *frame)
 
 	if (t->ret < 0)
 		return; /* it stays, and is looked at again */
-	if (of_one(t, from->account) >= ASKS_OF_ONE_MAX) {
-		t->thrown_away++;
-	} else if (ask_code_parse(frame, ASK_SIZE, &code, &err) == 0) {
+	if (ask_code_parse(frame, ASK_SIZE, &code, &err) == 0) { /* which bounds its own tries */
 		t->ret = phone_codes_take(t->agent, &code, from->account, t->devices, t->err);
 		if (t->ret < 0)
 			return;
 		t->codes++;
-	} else if (ask_parse(frame, ASK_SIZE, &ask, &err) == 0 && find(t->devices, ask.reference)) {
+	} else if (of_one(t, from->account) < ASKS_OF_ONE_MAX &&
+		   ask_parse(frame, ASK_SIZE, &ask, &err) == 0 && find(t->devices, ask.reference)) {
 		write_event(t, &ask, from->account, find(t->devices, ask.reference));
 		t->asked++;
 	} else {

@@ -326,6 +326,25 @@ static void five_wrong_ones_of_a_person_and_that_person_rests_through_restarts(v
 	end();
 }
 
+static void codes_that_are_typed_at_once_are_each_answered(void **state)
+{
+	char bad[PHONE_CODE_LEN + 1];
+
+	(void)state;
+	begin();
+	look();
+	code_for("00000000", TODAY, bad);
+	for (unsigned i = 0; i < PHONE_TRIES + 1; i++)
+		leave("ann", bad);
+	look();
+	assert_int_equal(agent.codes.answer_count, PHONE_TRIES + 1);
+	assert_string_equal(agent.codes.answers[PHONE_TRIES - 1].answer, "wrong");
+	assert_string_equal(agent.codes.answers[PHONE_TRIES].answer, "wait");
+	for (unsigned i = 0; i < PHONE_TRIES + 1; i++)
+		assert_true(fake_asks[i].removed);
+	end();
+}
+
 static void a_clock_that_is_put_right_makes_nobody_wait_for_years(void **state)
 {
 	char bad[PHONE_CODE_LEN + 1];
@@ -595,6 +614,7 @@ int main(void)
 		cmocka_unit_test(a_code_is_used_once_and_typed_again_it_prolongs_nothing),
 		cmocka_unit_test(
 			five_wrong_ones_of_a_person_and_that_person_rests_through_restarts),
+		cmocka_unit_test(codes_that_are_typed_at_once_are_each_answered),
 		cmocka_unit_test(a_clock_that_is_put_right_makes_nobody_wait_for_years),
 		cmocka_unit_test(a_try_that_cannot_be_kept_is_not_looked_at),
 		cmocka_unit_test(killed_anywhere_a_code_opens_once),
