@@ -1,15 +1,15 @@
 /* caretaker-gate: lets through what the policy does not hold, with no daemon: called by udev, also
  * in the initramfs.  It only ever opens; what waits stays as the kernel made it, shut.
  *
- * Two gates: USB interfaces, and memory cards in slots of their own (SD on the mmc bus), each shut by
- * the kernel's own switch.  The same switch of the scsi bus (drivers_autoprobe) is left alone.  It
- * would be a second gate behind USB's, and the first one for hot-plugged SATA and FireWire disks; but
- * this program would then have to bind every disk, tape and DVD drive of every machine, the system's
- * among them, at each start and in each initramfs: one that fails there, or a controller that nobody
- * thought of, is a machine that does not start.  What it would catch are storage interfaces that were
- * authorised by mistake, and no way to that is known.  SATA, FireWire and optical media have a disk,
- * which udev's rule closes to everybody but root before anyone hears of it
- * (pkg/udev/72-caretaker-media.rules) and caretakerd judges.
+ * Two gates: USB interfaces, and memory cards in slots of their own (SD on the mmc bus), each shut
+ * by the kernel's own switch.  The same switch of the scsi bus (drivers_autoprobe) is left alone.
+ * It would be a second gate behind USB's, and the first one for hot-plugged SATA and FireWire
+ * disks; but this program would then have to bind every disk, tape and DVD drive of every machine,
+ * the system's among them, at each start and in each initramfs: one that fails there, or a
+ * controller that nobody thought of, is a machine that does not start.  What it would catch are
+ * storage interfaces that were authorised by mistake, and no way to that is known.  SATA, FireWire
+ * and optical media have a disk, which udev's rule closes to everybody but root before anyone hears
+ * of it (pkg/udev/72-caretaker-media.rules) and caretakerd judges.
  *
  * Every path lies below plat_root(), so that tests give a folder of their own; commands of the
  * system (udevadm, update-initramfs) are run only where that is "".
