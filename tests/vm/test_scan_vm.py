@@ -115,17 +115,6 @@ def test_a_full_stick_tells_how_far_its_scan_is_and_leaves_nothing_when_it_is_pu
     seat.verdict('MANY-2', 'open', 'allowed')
 
 
-def test_without_a_scanner_it_stays_shut(seat, tmp_path):
-    seat.run('systemctl stop clamav-daemon.socket clamav-daemon.service 2>/dev/null; '
-             'rm -f /run/clamav/clamd.ctl')
-    try:
-        seat.plug(usb.storage(usb.fat(tmp_path / 'alone', files={'a': b'a'}), 'ALONE-1'))
-        seat.verdict('ALONE-1', 'refused', 'unscannable')
-        assert 'unscannable no-scanner' in seat.run(f'cat {RUN}/scan/*.state')
-    finally:
-        start_clamd(seat.guest)
-
-
 # --- each file when it is opened ---
 
 @pytest.fixture
@@ -197,14 +186,11 @@ def test_on_open_killed_scanners_let_nobody_through(on_open, tmp_path):
     assert reads(seat, '1.txt') == 'lesson 1'
     seat.run(f'mkdir -p {SLOWER} && printf "[Service]\nRestartSec=3\n" > {SLOWER}/test.conf && '
              'systemctl daemon-reload')
-    try:
-        # Dead for three seconds: who opens a file waits, and gives up or is answered by the next.
-        said = seat.run('systemctl kill -s KILL caretaker-on-open.service; '
-                        'timeout 1 cat /mnt/game.com; echo $?; cat /mnt/2.txt; '
-                        'systemctl show -P NRestarts caretaker-on-open.service')
-        assert said == '124\nlesson 21'
-    finally:
-        seat.run(f'rm -r {SLOWER}; systemctl daemon-reload')
+    # Dead for three seconds: who opens a file waits, and gives up or is answered by the next.
+    said = seat.run('systemctl kill -s KILL caretaker-on-open.service; '
+                    'timeout 1 cat /mnt/game.com; echo $?; cat /mnt/2.txt; '
+                    'systemctl show -P NRestarts caretaker-on-open.service')
+    assert said == '124\nlesson 21'
     assert seat.of('KILLED-1')['verdict'] == 'read-only'
     # The daemon dies: what it had asked for goes on.
     seat.run('systemctl kill -s KILL caretakerd.service')
@@ -212,16 +198,29 @@ def test_on_open_killed_scanners_let_nobody_through(on_open, tmp_path):
     seat.run('systemctl start caretakerd.service')
     seat.until(lambda: not seat.mounted(), 'a new daemon takes it out of use')
     seat.until(lambda: seat.is_open(disk), 'and opens it anew')
-    seat.run(f'mount /dev/{disk} /mnt')
-    seat.run('systemctl stop clamav-daemon.socket clamav-daemon.service 2>/dev/null')
-    try:
-        assert reads(seat, '4.txt') is None
-        assert seat.event('KILLED-1', 'storage-refused')['why'] == 'no-scanner'
-    finally:
-        start_clamd(seat.guest)
-    assert reads(seat, '4.txt') == 'lesson 4'
     stick.unplug()
     seat.until(lambda: seat.call(f'ls {RUN}/scan/*.guard')[0] != 0, 'it is guarded no more')
+
+
+def test_without_a_scanner_no_file_opens_and_no_stick(on_open, tmp_path):
+    seat = on_open
+    _, disk = plug_guarded(seat, usb.fat(tmp_path / 'there', files={'1.txt': b'lesson 1'}), 'THERE-1')
+    seat.run(f'mount /dev/{disk} /mnt')
+    seat.run('systemctl stop clamav-daemon.socket clamav-daemon.service 2>/dev/null; '
+             'rm -f /run/clamav/clamd.ctl')
+    try:
+        assert reads(seat, '1.txt') is None
+        assert seat.event('THERE-1', 'storage-refused')['why'] == 'no-scanner'
+        # FAT would be opened by the file; ext4 is scanned whole.
+        subprocess.run(['mke2fs', '-q', usb.blank(tmp_path / 'ext4', 4)], check=True)
+        for image, name in ((usb.fat(tmp_path / 'fat'), 'FAT-1'), (tmp_path / 'ext4', 'EXT4-1')):
+            stick = seat.plug(usb.storage(image, name))
+            seat.verdict(name, 'refused', 'unscannable')
+            seat.has_none(stick)
+        assert seat.run(f'grep -l "unscannable no-scanner" {RUN}/scan/*.state')
+    finally:
+        start_clamd(seat.guest)
+    assert reads(seat, '1.txt') == 'lesson 1'
 
 
 # --- what is in an encrypted stick ---
