@@ -83,14 +83,15 @@ class Seat:
         return found[-1]
 
     def until(self, done, what):
-        end = time.monotonic() + LATE
+        end, pause = time.monotonic() + LATE, 0.1
         while not done():
             if time.monotonic() > end:
                 log = self.run('journalctl -q -o short -u caretakerd -u caretaker-gate -u caretaker-scan | tail -n 20'
                                f'; cat {RUN}/hardware.json; ls /sys/block')
                 raise bed.GuestError(f'not within {LATE} s: {what() if callable(what) else what}'
                                      f'\n{log}')
-            time.sleep(0.1)   # each look is work for the guest, which is slow enough
+            time.sleep(pause)   # each look is work for the guest, which is slow enough
+            pause = min(pause * 1.4, 0.5)
 
     def disk(self, device):
         """The disk of a plugged stick, as the kernel calls it; '' when it has none."""
