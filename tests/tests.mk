@@ -61,7 +61,7 @@ $(B)/deb/made: $(shell find agent platform tools/collector tools/fleet conf pkg 
 	@echo "  DEB     $(@D)"
 	@rm -rf $(@D) && pkg/deb/make-deb "$(VERSION)" $(@D) > /dev/null && touch $@
 
-test-vm: $(B)/facts $(B)/caretaker-gate $(B)/deb/made ## what needs a kernel of its own: controls, units and packages in a small Debian VM
+test-vm: all $(B)/facts $(B)/deb/made ## what needs a kernel of its own: controls, units and packages in a small Debian VM
 	@CARETAKER_BUILD=$(abspath $(B)) tests/vm/run $(PYTEST)
 
 check: layers headers unit corpus system ## everything but the VM

@@ -139,6 +139,8 @@ void gate_scan_ask(const struct gate *gate, struct gate_part *part, bool on_open
 bool gate_scan_read(const struct gate *gate, struct gate_part *part);
 /* It is not wanted any more. */
 void gate_scan_end(const struct gate *gate, struct gate_part *part);
+/* Takes back what a daemon before this one asked for of media that are there no more. */
+void gate_scan_sweep(struct gate *gate);
 
 /* gate_shown.c: RUN/hardware.json. */
 void gate_show(struct gate *gate);

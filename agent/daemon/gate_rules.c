@@ -93,6 +93,7 @@ void gate_rules_changed(struct gate *gate)
 	gate->changed = true;
 	tell_udev(gate);
 	gate_look_at_all(gate);
+	gate_scan_sweep(gate);
 	if (enforced && !enforces(gate))
 		stop_enforcing(gate);
 	gate_finish(gate);

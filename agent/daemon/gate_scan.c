@@ -100,3 +100,39 @@ void gate_scan_end(const struct gate *gate, struct gate_part *part)
 	if (part->scanned == PART_GUARDED)
 		part->scanned = PART_UNSCANNED;
 }
+
+static bool is_asked(const struct gate *gate, const char *file)
+{
+	for (const struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next)
+		for (unsigned i = 0; i < plugged->part_count; i++) {
+			const struct gate_part *part = &plugged->parts[i];
+			char own[sizeof(part->medium.name) + sizeof(SCAN_GUARD)];
+
+			(void)snprintf(own, sizeof(own), "%s%s", part->medium.name,
+				       part->guarded ? SCAN_GUARD : SCAN_ASK);
+			if (part->asked && strcmp(own, file) == 0)
+				return true;
+		}
+	return false;
+}
+
+static int sweep_one(void *ctx, const char *file, struct err *err)
+{
+	const struct gate *gate = ctx;
+	const char *ending = strrchr(file, '.');
+	char path[400];
+
+	if (!ending || (strcmp(ending, SCAN_ASK) != 0 && strcmp(ending, SCAN_GUARD) != 0) ||
+	    is_asked(gate, file))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/%s", gate->scan_path, file);
+	(void)plat_file_remove(path, err); /* the next sweep tries again */
+	return 0;
+}
+
+void gate_scan_sweep(struct gate *gate)
+{
+	struct err err;
+
+	(void)plat_dir_list(gate->scan_path, sweep_one, gate, &err); /* nothing was ever asked */
+}

@@ -202,6 +202,27 @@ static void an_infected_file_shuts_the_stick_after_unmounting_it(void **state)
 	last_line_has("\"why\":\"infected\"");
 }
 
+static void what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_gone(void **state)
+{
+	struct err err;
+
+	(void)state;
+	fake_dir_put(RUN "/scan");
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const left[] = {RUN "/scan/sdq.guard", RUN "/scan/sdr1.ask",
+						   RUN "/scan/sdr1.state"};
+
+		assert_int_equal(
+			plat_file_replace(left[i], "clean 1 1\n", 10, PLAT_FILE_PRIVATE, &err), 0);
+	}
+	plug_on_open("vfat");
+	assert_null(fake_file_text(RUN "/scan/sdq.guard"));
+	assert_null(fake_file_text(RUN "/scan/sdr1.ask"));
+	assert_non_null(fake_file_text(RUN "/scan/sdr1.state")); /* an answer asks for nothing */
+	new_rules(ON_OPEN "set read_only yes 9\n");
+	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+}
+
 static void what_another_file_system_can_lie_on_is_scanned_whole(void **state)
 {
 	(void)state;
@@ -280,6 +301,7 @@ int main(void)
 		TEST(a_medium_opens_read_only_once_each_of_its_files_is_guarded),
 		TEST(a_file_that_was_not_opened_is_one_event_and_the_medium_stays),
 		TEST(an_infected_file_shuts_the_stick_after_unmounting_it),
+		TEST(what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_gone),
 		TEST(what_another_file_system_can_lie_on_is_scanned_whole),
 		TEST(what_is_mounted_is_taken_out_of_use_before_it_is_guarded),
 		TEST(under_audit_nothing_is_guarded),

@@ -100,6 +100,7 @@ def test_a_new_policy_unmounts_and_shuts_what_is_plugged(seat, image):
     stick = seat.plug(usb.storage(image(), 'LIVE-1'))
     seat.verdict('LIVE-1', 'open')
     disk = seat.has_disk(stick)
+    seat.until(lambda: seat.is_open(disk), 'it is open')
     seat.run(f'mount /dev/{disk} /mnt && echo kept > /mnt/file')
     seat.rules(BLOCK)
     seat.verdict('LIVE-1', 'refused')
@@ -107,7 +108,7 @@ def test_a_new_policy_unmounts_and_shuts_what_is_plugged(seat, image):
     assert seat.event('LIVE-1', 'storage-shut')['why'] == 'not-allowed'
     seat.rules(ANY)
     disk = seat.has_disk(stick)
-    seat.verdict('LIVE-1', 'open')
+    seat.until(lambda: seat.is_open(disk), 'it is open again')
     assert seat.run(f'mount /dev/{disk} /mnt && cat /mnt/file') == 'kept'
     # Busy: it goes all the same, and what was written is on it.
     seat.run('echo busy > /mnt/busy; systemd-run -q --unit=busy -p WorkingDirectory=/mnt sleep 600')
