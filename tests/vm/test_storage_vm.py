@@ -360,12 +360,16 @@ def test_killed_while_it_judges_it_carries_on(seat, image):
 def test_a_hundred_cycles_leave_no_disk_and_a_line_a_minute(seat):
     seat.rules(BLOCK)
     before, began = seat.disks(), time.monotonic()
-    with seat.gadget(0x0951, 0x1668, usb.gadget_storage('/root/inner.img'), serial='CYCLE'):
+    with seat.gadget(0x0951, 0x1668, usb.gadget_storage('/root/inner.img'),
+                     serial='CYCLE') as stick:
         seat.verdict('CYCLE', 'refused')
         seat.run('cd /sys/kernel/config/usb_gadget/*; u=$(cat UDC); for i in $(seq 100); do '
                  'echo > UDC; echo $u > UDC; '
                  'until grep -q ^configured /sys/class/udc/$u/state; do sleep 0.02; done; done; '
                  'udevadm settle', timeout=300)
+        # First that no disk came; then that the stick is there for the daemon to speak of.
+        assert seat.disks() == before
+        seat.run(f'test -e /sys/bus/usb/devices/{stick.path}:1.0')
         seat.verdict('CYCLE', 'refused')
         assert seat.disks() == before
         lines = seat.events('CYCLE')
