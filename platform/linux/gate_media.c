@@ -103,20 +103,37 @@ static void name_bus(const struct plat_gate *gate, const char *place, const char
 		}
 }
 
-static bool has_parts(const struct plat_gate *gate, const char *name)
+struct part_look {
+	const struct plat_gate *gate;
+	const char *disk;
+	bool any;
+};
+
+/* A partition's folder lies in its disk's, and is called NAME1 or NAMEp1. */
+static bool one_part(void *ctx, const char *name)
 {
+	struct part_look *look = ctx;
+	size_t len = strlen(look->disk);
 	char path[128];
 
-	/* A partition's folder lies in its disk's, and is called NAME1 or NAMEp1. */
-	for (unsigned i = 1; i <= 128; i++) {
-		(void)snprintf(path, sizeof(path), BLOCK "/%s/%s%u/partition", name, name, i);
-		if (gate_has(gate, path))
-			return true;
-		(void)snprintf(path, sizeof(path), BLOCK "/%s/%sp%u/partition", name, name, i);
-		if (gate_has(gate, path))
-			return true;
-	}
-	return false;
+	if (!gate_is_block(name) || strncmp(name, look->disk, len) != 0)
+		return true;
+	len += name[len] == 'p';
+	if (!name[len] || strspn(name + len, "0123456789") != strlen(name + len))
+		return true;
+	(void)snprintf(path, sizeof(path), BLOCK "/%s/%s/partition", look->disk, name);
+	look->any = gate_has(look->gate, path);
+	return !look->any;
+}
+
+static bool has_parts(const struct plat_gate *gate, const char *name)
+{
+	struct part_look look = {gate, name, false};
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), BLOCK "/%s", name);
+	gate_each(gate, path, one_part, &look);
+	return look.any;
 }
 
 static bool in_use(const struct gate_mounted *mounted, const char *name, bool *out_system)
@@ -143,45 +160,83 @@ static void find_parent(const char *place, char out[32])
 		(void)text_copy(out, 32, slash + 1);
 }
 
-/* False: it is gone, or not what anybody could use (an empty card reader has no bytes). */
-static bool read_medium(const struct plat_gate *gate, const char *name, const char *place,
-			const struct gate_mounted *mounted, struct plat_medium *out)
+/* One walk over the disks. */
+struct look {
+	const struct plat_gate *gate;
+	struct gate_mounted mounted;
+	bool knows_mounted; /* asked for the first medium that is wanted */
+};
+
+/* Where it hangs, by which all but a few are passed over; 'mapped' is zeros for what is made of no
+ * other disk.  False: it is gone, or nobody's medium. */
+static bool place_medium(const struct plat_gate *gate, const char *name, char place[GATE_PATH],
+			 struct gate_mapped *mapped, struct plat_medium *out)
 {
-	struct gate_mapped mapped;
+	char path[64];
+
+	memset(out, 0, sizeof(*out));
+	memset(mapped, 0, sizeof(*mapped));
+	(void)text_copy(out->name, sizeof(out->name), name);
+	(void)snprintf(path, sizeof(path), BLOCK "/%s", name);
+	if (!gate_place(gate, path, place, GATE_PATH))
+		return false;
+	/* device mapper's, md's and bcache's, which alone are made of others, are no bus's. */
+	out->mapped = strstr(place, "/devices/virtual/") != NULL && gate_mapped(gate, name, mapped);
+	if (out->mapped) {
+		if (mapped->mixed)
+			return false; /* udev's rule has closed it, or it is the machine's own */
+		(void)text_copy(place, GATE_PATH, mapped->place);
+	}
+	out->unlocked = mapped->unlocked;
+	gate_holder_of(gate, place, out->port);
+	return true;
+}
+
+/* What tells whether it is wanted.  False: it is gone, or not what anybody could use (an empty card
+ * reader has no bytes). */
+static bool read_kind(const struct plat_gate *gate, const char *place,
+		      const struct gate_mapped *mapped, struct plat_medium *out)
+{
 	uint64_t sectors, number;
 	char path[128];
 
-	memset(out, 0, sizeof(*out));
-	(void)text_copy(out->name, sizeof(out->name), name);
-	out->mapped = gate_mapped(gate, name, &mapped);
-	out->unlocked = mapped.unlocked;
-	gate_holder_of(gate, place, out->port);
-	name_bus(gate, place, out->port, out->bus, sizeof(out->bus));
-	if (!medium_number(gate, name, "size", &sectors))
+	if (!medium_number(gate, out->name, "size", &sectors))
 		return false;
 	out->bytes = sectors > UINT64_MAX / 512 ? UINT64_MAX : sectors * 512;
-	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", name);
+	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", out->name);
 	if (gate_has(gate, path))
 		find_parent(place, out->parent);
-	(void)text_copy(out->disk, sizeof(out->disk), *out->parent ? out->parent : name);
+	(void)text_copy(out->disk, sizeof(out->disk), *out->parent ? out->parent : out->name);
 	if (out->mapped) {
-		(void)text_copy(out->parent, sizeof(out->parent), mapped.below);
-		(void)text_copy(out->disk, sizeof(out->disk), mapped.bottom);
-		(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", mapped.bottom);
+		(void)text_copy(out->parent, sizeof(out->parent), mapped->below);
+		(void)text_copy(out->disk, sizeof(out->disk), mapped->bottom);
+		(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", mapped->bottom);
 		if (gate_has(gate, path))
 			find_parent(place, out->disk);
 	}
-	if (!medium_number(gate, out->mapped ? name : out->disk, "diskseq", &out->sequence))
-		out->sequence = 0; /* a kernel before 5.15 */
 	out->removable = medium_number(gate, out->disk, "removable", &number) && number == 1;
-	out->read_only = medium_number(gate, name, "ro", &number) && number == 1;
 	out->optical = strncmp(out->disk, "sr", 2) == 0;
-	out->has_parts = !*out->parent && has_parts(gate, name);
-	out->told = gate_udev_file_system(gate, name, out->file_system, sizeof(out->file_system));
-	if (strcmp(out->file_system, "crypto_LUKS") == 0)
-		out->null_cipher = luks_is_null(gate, name);
-	out->mounted = in_use(mounted, name, &out->holds_system);
+	name_bus(gate, place, out->port, out->bus, sizeof(out->bus));
 	return true;
+}
+
+static void read_medium(struct look *look, struct plat_medium *out)
+{
+	const struct plat_gate *gate = look->gate;
+	uint64_t number;
+
+	if (!medium_number(gate, out->mapped ? out->name : out->disk, "diskseq", &out->sequence))
+		out->sequence = 0; /* a kernel before 5.15 */
+	out->read_only = medium_number(gate, out->name, "ro", &number) && number == 1;
+	out->has_parts = !*out->parent && has_parts(gate, out->name);
+	out->told =
+		gate_udev_file_system(gate, out->name, out->file_system, sizeof(out->file_system));
+	if (strcmp(out->file_system, "crypto_LUKS") == 0)
+		out->null_cipher = luks_is_null(gate, out->name);
+	if (!look->knows_mounted)
+		gate_mounted(gate, &look->mounted);
+	look->knows_mounted = true;
+	out->mounted = in_use(&look->mounted, out->name, &out->holds_system);
 }
 
 struct medium_list {
@@ -205,15 +260,13 @@ static int by_length_and_name(const void *a, const void *b)
 	return one != other ? (one < other ? -1 : 1) : strcmp(a, b); /* a disk before its parts */
 }
 
-/* "" stands for what hangs on neither and can be taken out; eMMC cannot. */
-static bool wanted(const char *port, const struct plat_medium *medium)
+/* What hangs on neither a USB device nor a card, but can be taken out; eMMC cannot. */
+static bool is_wanted(const struct plat_medium *medium)
 {
 	static const char *const plugged[] = {"memstick", "firewire", "thunderbolt"};
 
-	if (*port)
-		return strcmp(port, medium->port) == 0;
 	if (*medium->port)
-		return false;
+		return true; /* whoever asks has named it */
 	if (medium->removable || medium->optical)
 		return strcmp(medium->bus, "virtual") != 0;
 	for (size_t i = 0; i < sizeof(plugged) / sizeof(plugged[0]); i++)
@@ -227,32 +280,22 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 		    struct err *err)
 {
 	struct medium_list list = {.names = calloc(MEDIA_MAX, sizeof(*list.names))};
-	struct gate_mounted mounted;
+	struct look look = {.gate = gate};
 	struct plat_medium medium;
 
 	if (!list.names)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	gate_each(gate, BLOCK, one_name, &list);
 	qsort(list.names, list.count, sizeof(*list.names), by_length_and_name);
-	gate_mounted(gate, &mounted);
 	for (unsigned i = 0; i < list.count; i++) {
-		char path[64], place[GATE_PATH], of[32];
 		struct gate_mapped mapped;
+		char place[GATE_PATH];
 
-		(void)snprintf(path, sizeof(path), BLOCK "/%s", list.names[i]);
-		if (!gate_place(gate, path, place, sizeof(place)))
-			continue; /* gone */
-		if (gate_mapped(gate, list.names[i], &mapped)) {
-			if (mapped.mixed)
-				continue; /* udev's rule has closed it, or it is the machine's own
-					   */
-			(void)text_copy(place, sizeof(place), mapped.place);
-		}
-		gate_holder_of(gate, place, of);
-		if (strcmp(of, port) != 0 ||
-		    !read_medium(gate, list.names[i], place, &mounted, &medium) ||
-		    !wanted(port, &medium))
+		if (!place_medium(gate, list.names[i], place, &mapped, &medium) ||
+		    strcmp(medium.port, port) != 0 || !read_kind(gate, place, &mapped, &medium) ||
+		    !is_wanted(&medium))
 			continue;
+		read_medium(&look, &medium);
 		if (each(ctx, &medium) < 0)
 			break;
 	}

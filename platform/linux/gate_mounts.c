@@ -26,20 +26,23 @@ struct walk {
 	unsigned depth;
 };
 
-static void note(const struct walk *walk, const char *name)
+/* False: it is there already, and so is what lies below it. */
+static bool note(const struct walk *walk, const char *name)
 {
 	struct gate_mounted *out = walk->out;
 
 	for (unsigned i = 0; i < out->count; i++)
 		if (strcmp(out->disks[i].name, name) == 0) {
-			out->disks[i].system |= walk->system;
-			return;
+			if (out->disks[i].system || !walk->system)
+				return false;
+			out->disks[i].system = true;
+			return true;
 		}
-	if (out->count == GATE_DISKS || !text_copy(out->disks[out->count].name, 32, name)) {
+	if (out->count == GATE_DISKS || !text_copy(out->disks[out->count].name, 32, name))
 		out->unsure = true;
-		return;
-	}
-	out->disks[out->count++].system = walk->system;
+	else
+		out->disks[out->count++].system = walk->system;
+	return true;
 }
 
 static bool note_disk(void *ctx, const char *name)
@@ -51,7 +54,8 @@ static bool note_disk(void *ctx, const char *name)
 		below.out->unsure = true;
 		return true;
 	}
-	note(&below, name);
+	if (!note(&below, name))
+		return true;
 	(void)snprintf(path, sizeof(path), "class/block/%s/slaves", name);
 	gate_each(below.gate, path, note_disk, &below);
 	/* A partition's disk holds the system as well. */
@@ -75,6 +79,8 @@ static bool note_number(struct walk *walk, unsigned numbers_major, unsigned numb
 	char path[64], place[GATE_PATH];
 	const char *slash;
 
+	if (!numbers_major)
+		return false; /* no device: proc's, tmpfs's, btrfs's */
 	(void)snprintf(path, sizeof(path), "dev/block/%u:%u", numbers_major, numbers_minor);
 	if (!gate_place(walk->gate, path, place, sizeof(place)))
 		return false;

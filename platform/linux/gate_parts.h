@@ -29,7 +29,8 @@ bool gate_number(const struct plat_gate *gate, const char *path, int base, uint6
 /* Writes to sysfs/PATH. */
 int gate_write(const struct plat_gate *gate, const char *path, const char *text, struct err *err);
 bool gate_has(const struct plat_gate *gate, const char *path);
-/* sysfs/PATH's place below sysfs/devices: a link followed; false when there is none. */
+/* sysfs/PATH's place below sysfs/devices: its last part's link followed, and no other is in it;
+ * false when there is none. */
 bool gate_place(const struct plat_gate *gate, const char *path, char *out, size_t size);
 /* Names in sysfs/PATH, in the folder's own order; 'each' returns false to stop. */
 void gate_each(const struct plat_gate *gate, const char *path,

@@ -137,12 +137,36 @@ bool gate_has(const struct plat_gate *gate, const char *path)
 	       access(whole, F_OK) == 0;
 }
 
+/* Where one of sysfs's own links leads: out of as many folders as it lies in, then "devices/...",
+ * with no other link on the way.  realpath() would ask of each folder whether it is one. */
+static bool follow_link(const struct plat_gate *gate, const char *path, const char *link, char *out,
+			size_t size)
+{
+	for (; (path = strchr(path, '/')); path++) {
+		if (strncmp(link, "../", 3) != 0)
+			return false;
+		link += 3;
+	}
+	return strncmp(link, "devices/", 8) == 0 && !strstr(link, "/../") &&
+	       snprintf(out, size, "%s/%s", gate->sysfs, link) < (int)size;
+}
+
 bool gate_place(const struct plat_gate *gate, const char *path, char *out, size_t size)
 {
-	char whole[GATE_PATH], real[PATH_MAX];
+	char whole[GATE_PATH], link[GATE_PATH], real[PATH_MAX];
+	ssize_t len;
 
-	return snprintf(whole, sizeof(whole), "%s/%s", gate->sysfs, path) < (int)sizeof(whole) &&
-	       realpath(whole, real) && text_copy(out, size, real);
+	if (snprintf(whole, sizeof(whole), "%s/%s", gate->sysfs, path) >= (int)sizeof(whole))
+		return false;
+	len = readlink(whole, link, sizeof(link));
+	if (len < 0 && errno == ENOENT)
+		return false;
+	if (len > 0 && len < (ssize_t)sizeof(link)) {
+		link[len] = '\0';
+		if (follow_link(gate, path, link, out, size))
+			return true;
+	}
+	return realpath(whole, real) && text_copy(out, size, real);
 }
 
 void gate_each(const struct plat_gate *gate, const char *path,

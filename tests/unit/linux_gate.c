@@ -359,6 +359,16 @@ static void a_card_holds_its_disk_and_what_is_built_in_is_none(void **state)
 	assert_int_equal(seen.count, 1);
 	assert_string_equal(seen.media[0].name, "mmcblk1");
 	assert_string_equal(seen.media[0].bus, "mmc");
+	assert_false(seen.media[0].has_parts);
+	put(CARD "/block/mmcblk1/mmcblk1p12/partition", "12\n");
+	put(CARD "/block/mmcblk1/mmcblk1p/partition", "1\n");
+	seen.count = 0;
+	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
+	assert_true(seen.media[0].has_parts);
+	shell("rm -r %s%s/block/mmcblk1/mmcblk1p12", root, CARD);
+	seen.count = 0;
+	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
+	assert_false(seen.media[0].has_parts);
 	seen.count = 0;
 	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
 	assert_works(plat_gate_media(gate, "mmc0:0001", keep, &seen, &err));
@@ -510,6 +520,37 @@ static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **sta
 		     "the disk 'sdz' is gone");
 }
 
+static void a_place_is_where_links_lead_whatever_they_are_like(void **state)
+{
+	static const char *const paths[] = {
+		"class/block/sda",         /* as sysfs writes them */
+		"class/block/nvme0n1p2",   /* by way of another */
+		"dev/block/253:0",         /* to another */
+		"bus/usb/devices/2-2.4",   /* likewise */
+		"class/block/sda/../sda",  /* not there itself */
+		"class/block/x",           /* out of sysfs's folder for devices */
+		"devices/pci0000:00/usb2", /* no link */
+		"dev/block/y",             /* out of fewer folders than it lies in */
+	};
+
+	(void)state;
+	shell("cd %s/sys && ln -s ../../devices/../class/block/sda class/block/x && "
+	      "ln -s ../devices/virtual dev/block/y",
+	      root);
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		char whole[600], place[GATE_PATH] = "(none)", *want;
+
+		(void)snprintf(whole, sizeof(whole), "%s/sys/%s", root, paths[i]);
+		want = realpath(whole, NULL);
+		assert_int_equal(gate_place(gate, paths[i], place, sizeof(place)), want != NULL);
+		assert_string_equal(place, want ? want : "(none)");
+		free(want);
+	}
+	assert_false(gate_place(gate, "class/block/sdz", (char[64]){""}, 64));
+	assert_false(gate_place(gate, "class/block/sda", (char[8]){""}, 8));
+	shell("cd %s/sys && rm class/block/x dev/block/y", root);
+}
+
 /* --- LUKS --- */
 
 #define AES LUKS2_SEGMENT("aes-xts-plain64")
@@ -616,6 +657,7 @@ int main(void)
 		cmocka_unit_test(what_holds_the_system_is_told_through_mounts_swap_and_keys),
 		cmocka_unit_test(without_a_list_of_mounts_everything_may_hold_the_system),
 		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
+		cmocka_unit_test(a_place_is_where_links_lead_whatever_they_are_like),
 		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
 		cmocka_unit_test(a_message_of_the_bus_is_bounded_and_checked),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
