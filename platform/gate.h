@@ -90,6 +90,7 @@ struct plat_medium {
 	char file_system[24]; /* as libblkid (udev's ID_FS_TYPE) says; "" none or not yet told */
 	bool null_cipher;  /* a LUKS header whose data is not encrypted, or that cannot be read */
 	bool told;         /* udev has looked at it */
+	bool stale;        /* not yet: udev knows of another that had this name before */
 	bool holds_system; /* a mounted /, /boot, /home, /usr, /var or swap lies on it, through
 			      device mapper too */
 	bool mounted;
@@ -111,8 +112,12 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
  * The rule that closes (pkg/udev/72-caretaker-media.rules) holds while STATE/hardware/enforced is
  * there, and goes by a file, so that what nobody opened is shut: RUN/gate/open/SEQ-NAME, SEQ being
  * the disk's diskseq (a number that no disk of this boot had before: sda1 of a pulled stick opens
- * no later sda1) and NAME "sda1". */
-int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err);
+ * no later sda1) and NAME "sda1".  'medium' is as plat_gate_media() told of it: what has come in
+ * its place since is not opened. */
+int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, bool open,
+		      struct err *err);
+/* Has udev look at it once more: a "change" event tells when it has. */
+int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err);
 
 /* Whether a disk that the kernel made of others is made of plugged-in media alone, and is none that
  * the system lies on: udev's rule closes it then. */

@@ -47,6 +47,21 @@ static int take_part(void *ctx, const struct plat_medium *medium)
 	return 0;
 }
 
+/* As a rule udev is about to.  A medium that was changed in its reader while a partition of it was
+ * in use is the exception: no event comes of that partition, which would wait for ever. */
+static void look_again(struct gate *gate, struct gate_part *part)
+{
+	struct err err;
+
+	if (!part->medium.stale || part->looked_again)
+		return;
+	part->looked_again = true;
+	if (plat_gate_look_again(gate->platform, part->medium.name, &err) < 0 &&
+	    err.code != ERR_NOTFOUND)
+		log_warn("udev does not look at '%s', it stays closed: %s", part->medium.name,
+			 err.msg);
+}
+
 void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 {
 	struct reading reading = {.plugged = plugged, .old_count = plugged->part_count};
@@ -59,6 +74,8 @@ void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 			    &reading, &err) < 0)
 		log_warn("the media of %s cannot be looked at, they stay closed: %s",
 			 plugged->place, err.msg);
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		look_again(gate, &plugged->parts[i]);
 }
 
 /* --- judging --- */
@@ -334,7 +351,7 @@ static void set_open(struct gate *gate, const struct gate_plugged *plugged, stru
 
 	if (!open && part->closed)
 		return;
-	if (plat_gate_release(gate->platform, part->medium.name, open, &err) < 0)
+	if (plat_gate_release(gate->platform, &part->medium, open, &err) < 0)
 		warn(open ? "opening a medium" : "closing a medium", plugged, &err);
 	part->closed = !open;
 }

@@ -37,7 +37,8 @@ struct gate_part {
 	bool guarded;           /* 'asked' is that each file is scanned when it is opened */
 	bool file_refused;      /* one was not opened, and that is not on record yet */
 	struct scan_state scan; /* how it goes */
-	bool closed; /* it was told to be: once, as each telling is an event that we hear */
+	bool closed;       /* it was told to be: once, as each telling is an event that we hear */
+	bool looked_again; /* udev was asked to: once, likewise */
 	bool quiet;
 	enum { PART_UNSCANNED, PART_CLEAN, PART_INFECTED, PART_UNSCANNABLE, PART_GUARDED } scanned;
 	uint64_t bytes_judged; /* of the medium that was scanned: another one has another size */

@@ -143,11 +143,19 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
 	return did("unmount", medium);
 }
 
-int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err)
+int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, bool open,
+		      struct err *err)
 {
 	(void)gate;
 	(void)err;
-	return did(open ? "open" : "close", medium);
+	return did(open ? "open" : "close", medium->name);
+}
+
+int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err)
+{
+	(void)gate;
+	(void)err;
+	return did("look", medium);
 }
 
 bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium)

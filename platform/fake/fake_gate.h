@@ -21,7 +21,7 @@ struct fake_gate {
 	bool locked;
 	bool begins_open; /* what is plugged in does not wait */
 	char last[64];    /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open
-			     sda1", "close sda1" */
+			     sda1", "close sda1", "look sda1" */
 	/* The same, at once: what a kernel would do next is the test's.  NULL: nothing. */
 	void (*did)(const char *what, const char *to);
 };

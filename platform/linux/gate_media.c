@@ -223,14 +223,19 @@ static bool read_kind(const struct plat_gate *gate, const char *place,
 static void read_medium(struct look *look, struct plat_medium *out)
 {
 	const struct plat_gate *gate = look->gate;
+	struct gate_udev udev;
 	uint64_t number;
 
-	if (!medium_number(gate, out->mapped ? out->name : out->disk, "diskseq", &out->sequence))
+	/* A partition has its disk's, in whose folder its own lies. */
+	if (!medium_number(gate, out->name, "diskseq", &out->sequence) &&
+	    !medium_number(gate, out->name, "../diskseq", &out->sequence))
 		out->sequence = 0; /* a kernel before 5.15 */
 	out->read_only = medium_number(gate, out->name, "ro", &number) && number == 1;
 	out->has_parts = !*out->parent && has_parts(gate, out->name);
-	out->told =
-		gate_udev_file_system(gate, out->name, out->file_system, sizeof(out->file_system));
+	gate_udev_read(gate, out->name, out->sequence, &udev);
+	out->told = udev.told;
+	out->stale = udev.stale;
+	(void)text_copy(out->file_system, sizeof(out->file_system), udev.file_system);
 	if (strcmp(out->file_system, "crypto_LUKS") == 0)
 		out->null_cipher = luks_is_null(gate, out->name);
 	if (!look->knows_mounted)
@@ -321,46 +326,44 @@ int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, str
 }
 
 /* The file by which udev's rule knows that a medium is open. */
-static int open_file(const struct plat_gate *gate, const char *medium, char *out, size_t size,
-		     struct err *err)
+static int open_file(const struct plat_gate *gate, const struct plat_medium *medium, char *out,
+		     size_t size, struct err *err)
 {
-	char path[128], place[GATE_PATH], disk[32] = "";
-	uint64_t sequence;
+	char path[128], place[GATE_PATH];
 
-	(void)snprintf(path, sizeof(path), BLOCK "/%s", medium);
+	(void)snprintf(path, sizeof(path), BLOCK "/%s", medium->name);
 	if (!gate_place(gate, path, place, sizeof(place)))
-		return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium);
-	(void)snprintf(path, sizeof(path), BLOCK "/%s/partition", medium);
-	if (gate_has(gate, path))
-		find_parent(place, disk);
-	if (!medium_number(gate, *disk ? disk : medium, "diskseq", &sequence)) {
-		/* Pulled out meanwhile? */
-		(void)snprintf(path, sizeof(path), BLOCK "/%s", medium);
-		if (!gate_place(gate, path, place, sizeof(place)))
-			return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium);
+		return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium->name);
+	if (!medium->sequence)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "this kernel gives '%s' no number of its own (diskseq, Linux 5.15): "
 			       "it stays closed",
-			       medium);
-	}
+			       medium->name);
 	(void)snprintf(out, size, "%s" OPEN_FOLDER "/%llu-%s", gate->root,
-		       (unsigned long long)sequence, medium);
+		       (unsigned long long)medium->sequence, medium->name);
 	return 0;
 }
 
-int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, struct err *err)
+int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, bool open,
+		      struct err *err)
 {
-	char file[GATE_PATH], path[128];
+	char file[GATE_PATH];
 	struct plat_file_info info;
+	struct gate_udev udev;
 
-	if (!gate_is_block(medium))
-		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
+	if (!gate_is_block(medium->name))
+		return err_set(err, ERR_INVALID, "'%s' is no disk", medium->name);
 	if (open_file(gate, medium, file, sizeof(file), err) < 0 ||
 	    plat_file_info(file, &info, err) < 0)
 		return -1;
 	/* What was there before the rule is not closed yet though nobody opened it. */
-	if (info.exists == open && (open || gate_udev_is_closed(gate, medium)))
-		return 0;
+	if (info.exists == open) {
+		if (open)
+			return 0;
+		gate_udev_read(gate, medium->name, medium->sequence, &udev);
+		if (udev.closed)
+			return 0;
+	}
 	if (open) {
 		char folder[GATE_PATH];
 
@@ -371,6 +374,15 @@ int plat_gate_release(struct plat_gate *gate, const char *medium, bool open, str
 	} else if (plat_file_remove(file, err) < 0) {
 		return -1;
 	}
+	return plat_gate_look_again(gate, medium->name, err);
+}
+
+int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err)
+{
+	char path[128];
+
+	if (!gate_is_block(medium))
+		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
 	(void)snprintf(path, sizeof(path), BLOCK "/%s/uevent", medium);
 	return gate_write(gate, path, "change", err);
 }

@@ -83,9 +83,17 @@ struct gate_mounted {
 };
 void gate_mounted(const struct plat_gate *gate, struct gate_mounted *out);
 
-/* gate_udev.c: what udev's database has on a disk; false: udev has not looked at it yet. */
-bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size);
-/* Whether udev's rule has closed it (pkg/udev/72-caretaker-media.rules). */
-bool gate_udev_is_closed(const struct plat_gate *gate, const char *name);
+/* gate_udev.c: what udev's database has on a disk. */
+struct gate_udev {
+	bool told;            /* udev has looked at this disk */
+	bool stale;           /* not yet: what it has is another's that had this name before */
+	char file_system[24]; /* "" none */
+	bool closed;          /* udev's rule has closed it (pkg/udev/72-caretaker-media.rules) */
+};
+/* 'sequence' is the disk's number, 0: a kernel that gives none. */
+void gate_udev_read(const struct plat_gate *gate, const char *name, uint64_t sequence,
+		    struct gate_udev *out);
+/* 'disk' is the number that the rule wrote down when udev looked (CARETAKER_DISK); NULL none. */
+bool gate_udev_is_of_another(const char *disk, uint64_t sequence);
 
 #endif

@@ -1,6 +1,9 @@
 /* What udev's database has on a disk: libblkid has looked at it in udev's own process, so that the
  * daemon need not parse what a stranger's stick holds.
- * SPDX-License-Identifier: Apache-2.0 */
+ *
+ * The database goes by the kernel's numbers, which the next disk gets that is plugged in: until
+ * udev has looked at that one too, what is there is the last one's. SPDX-License-Identifier:
+ * Apache-2.0 */
 #include "platform/linux/gate_parts.h"
 
 #include <libudev.h>
@@ -10,14 +13,26 @@
 
 #include "agent/base/text.h"
 
-/* A test's folder has no database: FOLDER/run/udev-says/NAME holds the type. */
-static bool told_by_file(const struct plat_gate *gate, const char *name, char *out, size_t size)
+bool gate_udev_is_of_another(const char *disk, uint64_t sequence)
+{
+	char own[24];
+
+	/* The rule that writes it is newer than the database, or the kernel older than 5.15. */
+	if (!disk || !*disk || !sequence)
+		return false;
+	(void)snprintf(own, sizeof(own), "%llu", (unsigned long long)sequence);
+	return strcmp(disk, own) != 0;
+}
+
+/* A test's folder has no database, but FOLDER/run/udev-WORD/NAME; false: not that either. */
+static bool told_by_file(const struct plat_gate *gate, const char *word, const char *name,
+			 char *out, size_t size)
 {
 	char path[GATE_PATH];
 	FILE *file;
 	size_t len;
 
-	(void)snprintf(path, sizeof(path), "%s/run/udev-says/%s", gate->root, name);
+	(void)snprintf(path, sizeof(path), "%s/run/udev-%s/%s", gate->root, word, name);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
@@ -27,29 +42,15 @@ static bool told_by_file(const struct plat_gate *gate, const char *name, char *o
 	return true;
 }
 
-bool gate_udev_is_closed(const struct plat_gate *gate, const char *name)
+static void read_files(const struct plat_gate *gate, const char *name, uint64_t sequence,
+		       struct gate_udev *out)
 {
-	struct udev *udev;
-	struct udev_device *device = NULL;
-	const char *said = NULL;
-	bool closed;
-	char path[GATE_PATH];
+	char disk[24] = "", none[2];
 
-	if (!gate->live) {
-		(void)snprintf(path, sizeof(path), "%s/run/udev-closed/%s", gate->root, name);
-		return access(path, F_OK) == 0;
-	}
-	udev = udev_new();
-	if (udev)
-		device = udev_device_new_from_subsystem_sysname(udev, "block", name);
-	if (device)
-		said = udev_device_get_property_value(device, "CARETAKER_MEDIUM");
-	closed = said && strcmp(said, "closed") == 0;
-	if (device)
-		udev_device_unref(device);
-	if (udev)
-		udev_unref(udev);
-	return closed;
+	out->told = told_by_file(gate, "says", name, out->file_system, sizeof(out->file_system));
+	out->closed = told_by_file(gate, "closed", name, none, sizeof(none));
+	(void)told_by_file(gate, "disk", name, disk, sizeof(disk));
+	out->stale = gate_udev_is_of_another(disk, sequence);
 }
 
 /* A disk that is made of others comes empty, and is told of once more when it is made: these words
@@ -61,31 +62,43 @@ static bool is_made(struct udev_device *device, const char *name)
 	return strncmp(name, "md", 2) != 0 || udev_device_get_property_value(device, "MD_LEVEL");
 }
 
-bool gate_udev_file_system(const struct plat_gate *gate, const char *name, char *out, size_t size)
+static void read_words(struct udev_device *device, const char *name, uint64_t sequence,
+		       struct gate_udev *out)
 {
-	struct udev *udev;
-	struct udev_device *device = NULL;
-	const char *type;
-	bool told = false;
+	const char *said = udev_device_get_property_value(device, "CARETAKER_MEDIUM"), *type;
 
-	out[0] = '\0';
+	out->closed = said && strcmp(said, "closed") == 0;
+	out->stale = gate_udev_is_of_another(
+		udev_device_get_property_value(device, "CARETAKER_DISK"), sequence);
+	out->told = udev_device_get_is_initialized(device) == 1 && is_made(device, name);
+	type = out->told ? udev_device_get_property_value(device, "ID_FS_TYPE") : NULL;
+	if (type)
+		text_clean(out->file_system, sizeof(out->file_system), type,
+			   strnlen(type, sizeof(out->file_system)));
+	/* A disk that holds two kinds at once is neither (libblkid's "ambivalent"). */
+	if (out->told && udev_device_get_property_value(device, "ID_FS_AMBIVALENT"))
+		(void)text_copy(out->file_system, sizeof(out->file_system), "ambivalent");
+}
+
+void gate_udev_read(const struct plat_gate *gate, const char *name, uint64_t sequence,
+		    struct gate_udev *out)
+{
+	struct udev *udev = gate->live ? udev_new() : NULL;
+	struct udev_device *device = NULL;
+
+	memset(out, 0, sizeof(*out));
 	if (!gate->live)
-		return told_by_file(gate, name, out, size);
-	udev = udev_new();
+		read_files(gate, name, sequence, out);
 	if (udev)
 		device = udev_device_new_from_subsystem_sysname(udev, "block", name);
-	if (device && udev_device_get_is_initialized(device) == 1 && is_made(device, name)) {
-		told = true;
-		type = udev_device_get_property_value(device, "ID_FS_TYPE");
-		if (type)
-			text_clean(out, size, type, strnlen(type, size));
-		/* A disk that holds two kinds at once is neither (libblkid's "ambivalent"). */
-		if (udev_device_get_property_value(device, "ID_FS_AMBIVALENT"))
-			(void)text_copy(out, size, "ambivalent");
-	}
-	if (device)
+	if (device) {
+		read_words(device, name, sequence, out);
 		udev_device_unref(device);
+	}
 	if (udev)
 		udev_unref(udev);
-	return told;
+	if (out->stale) {
+		out->told = out->closed = false;
+		out->file_system[0] = '\0';
+	}
 }

@@ -52,6 +52,33 @@ static void what_udev_has_not_looked_at_is_not_judged(void **state)
 	assert_int_equal(lines(), 1);
 }
 
+static void what_udev_knew_of_another_disk_is_looked_at_again_once(void **state)
+{
+	(void)state;
+	put_rules(ENCRYPTED);
+	start();
+	plug("2-1", "1");
+	hold("2-1", "sda", "crypto_LUKS");
+	medium("sda1")->told = false;
+	medium("sda1")->stale = true;
+	bound("2-1");
+	told("sda", "2-1");
+	told("sda", "2-1");
+	assert_non_null(strstr(done, "look sda1"));
+	assert_null(strstr(strstr(done, "look sda1") + 1, "look"));
+	assert_null(strstr(done, "open sda1"));
+	shown_has("\"verdict\":\"judging\"");
+	medium("sda1")->sequence++; /* another card in the same reader, as hastily */
+	show_media();
+	told("sda", "2-1");
+	assert_non_null(strstr(strstr(done, "look sda1") + 1, "look sda1"));
+	medium("sda1")->told = true;
+	medium("sda1")->stale = false;
+	show_media();
+	told("sda1", "2-1");
+	assert_string_equal(opened, "sda1 ");
+}
+
 static void a_null_cipher_is_plain(void **state)
 {
 	(void)state;
@@ -295,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_encrypted_partition_opens_and_a_plain_stick_is_shut_again),
 		TEST(what_udev_has_not_looked_at_is_not_judged),
+		TEST(what_udev_knew_of_another_disk_is_looked_at_again_once),
 		TEST(a_null_cipher_is_plain),
 		TEST(a_plain_stick_may_be_read_where_the_policy_says_so),
 		TEST(a_scan_is_asked_for_and_its_answer_opens_or_shuts),

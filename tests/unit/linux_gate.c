@@ -218,7 +218,9 @@ static void a_name_that_is_no_port_is_never_a_path(void **state)
 	assert_fails(plat_gate_let(gate, "2-1", &err), ERR_INVALID, "'2-1' is no USB interface");
 	assert_fails(plat_gate_shut(gate, "2-1:1.0/../x", &err), ERR_INVALID,
 		     "'2-1:1.0/../x' is no USB interface");
-	assert_fails(plat_gate_release(gate, "../sda", true, &err), ERR_INVALID,
+	assert_fails(plat_gate_release(gate, &(struct plat_medium){.name = "../sda"}, true, &err),
+		     ERR_INVALID, "'../sda' is no disk");
+	assert_fails(plat_gate_look_again(gate, "../sda", &err), ERR_INVALID,
 		     "'../sda' is no disk");
 }
 
@@ -494,29 +496,37 @@ static void without_a_list_of_mounts_everything_may_hold_the_system(void **state
 
 static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **state)
 {
+	struct plat_medium sda1 = {.name = "sda1", .sequence = 12}, sdz = {.name = "sdz"};
+
 	(void)state;
-	assert_works(plat_gate_release(gate, "sda1", true, &err));
+	assert_works(plat_gate_release(gate, &sda1, true, &err));
 	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "");
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
 	put(BLOCK "/sda1/uevent", "");
-	assert_works(plat_gate_release(gate, "sda1", true, &err));
+	assert_works(plat_gate_release(gate, &sda1, true, &err));
 	assert_string_equal(get(BLOCK "/sda1/uevent"), ""); /* one event, not one a call */
-	assert_works(plat_gate_release(gate, "sda1", false, &err));
+	assert_works(plat_gate_release(gate, &sda1, false, &err));
 	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "(none)");
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
 	put(BLOCK "/sda1/uevent", "");
-	assert_works(plat_gate_release(gate, "sda1", false, &err)); /* the rule is newer than it */
+	assert_works(plat_gate_release(gate, &sda1, false, &err)); /* the rule is newer than it */
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
 	put(BLOCK "/sda1/uevent", "");
 	put("/run/udev-closed/sda1", "");
-	assert_works(plat_gate_release(gate, "sda1", false, &err));
+	assert_works(plat_gate_release(gate, &sda1, false, &err));
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "");
-	shell("mv %s%s/diskseq %s/x", root, BLOCK, root);
-	assert_fails(plat_gate_release(gate, "sda1", true, &err), ERR_UNSUPPORTED,
+	put("/run/udev-disk/sda1", "11"); /* what closed was another's */
+	assert_works(plat_gate_release(gate, &sda1, false, &err));
+	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
+	shell("rm %s/run/udev-disk/sda1", root);
+	sda1.sequence = 11; /* judged, and gone since */
+	assert_works(plat_gate_release(gate, &sda1, true, &err));
+	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "(none)");
+	sda1.sequence = 0;
+	assert_fails(plat_gate_release(gate, &sda1, true, &err), ERR_UNSUPPORTED,
 		     "this kernel gives 'sda1' no number of its own (diskseq, Linux 5.15): it "
 		     "stays closed");
-	shell("mv %s/x %s%s/diskseq", root, root, BLOCK);
-	assert_fails(plat_gate_release(gate, "sdz", true, &err), ERR_NOTFOUND,
+	assert_fails(plat_gate_release(gate, &sdz, true, &err), ERR_NOTFOUND,
 		     "the disk 'sdz' is gone");
 }
 
@@ -579,6 +589,58 @@ static void a_luks_partition_s_own_header_is_read(void **state)
 	shell("rm %s/dev/sda1", root);
 	look_at_stick(&seen);
 	assert_true(seen.media[1].null_cipher); /* cannot be read: is not believed */
+}
+
+static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
+{
+	static const struct {
+		const char *disk;
+		uint64_t sequence;
+		bool another;
+	} cases[] = {
+		{"12", 12, false},
+		{"11", 12, true},
+		{"13", 12, true},
+		{"121", 12, true},
+		{"1", 12, true},
+		{"x", 12, true},
+		{NULL, 12, false}, /* the rule came after udev had looked */
+		{"", 12, false},
+		{"12", 0, false}, /* a kernel before 5.15 */
+		{"18446744073709551615", UINT64_MAX, false},
+	};
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (gate_udev_is_of_another(cases[i].disk, cases[i].sequence) != cases[i].another)
+			fail_msg("case %zu: want %d", i, cases[i].another);
+	put("/run/udev-says/sda", "");
+	put("/run/udev-says/sda1", "crypto_LUKS");
+	put("/run/udev-disk/sda", "12");
+	put("/run/udev-disk/sda1", "12");
+	look_at_stick(&seen);
+	assert_true(seen.media[0].told && seen.media[1].told);
+	assert_string_equal(seen.media[1].file_system, "crypto_LUKS");
+	/* Pulled out, and another is there before udev has heard of either. */
+	put(BLOCK "/diskseq", "13\n");
+	look_at_stick(&seen);
+	assert_int_equal(seen.media[1].sequence, 13);
+	assert_string_equal(seen.media[1].file_system, "");
+	assert_false(seen.media[0].told || seen.media[1].told || seen.media[1].null_cipher);
+	assert_true(seen.media[0].stale && seen.media[1].stale);
+	put("/run/udev-says/sda1", "vfat"); /* it has looked */
+	put("/run/udev-disk/sda1", "13");
+	look_at_stick(&seen);
+	assert_true(seen.media[1].told && !seen.media[1].stale && !seen.media[0].told);
+	assert_string_equal(seen.media[1].file_system, "vfat");
+	shell("mv %s%s/diskseq %s/x", root, BLOCK, root); /* a kernel before 5.15 */
+	look_at_stick(&seen);
+	assert_int_equal(seen.media[1].sequence, 0);
+	assert_true(seen.media[0].told && seen.media[1].told);
+	shell("mv %s/x %s%s/diskseq && rm -r %s/run/udev-disk %s/run/udev-says", root, root, BLOCK,
+	      root, root);
+	put(BLOCK "/diskseq", "12\n");
 }
 
 /* --- the seat --- */
@@ -659,6 +721,7 @@ int main(void)
 		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
 		cmocka_unit_test(a_place_is_where_links_lead_whatever_they_are_like),
 		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
+		cmocka_unit_test(what_udev_knows_of_a_disk_is_not_the_next_one_s),
 		cmocka_unit_test(a_message_of_the_bus_is_bounded_and_checked),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
 	};
