@@ -62,6 +62,15 @@ static void look_again(struct gate *gate, struct gate_part *part)
 			 err.msg);
 }
 
+static bool is_still_there(const struct gate_plugged *plugged, const struct gate_part *old)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++)
+		if (strcmp(plugged->parts[i].medium.name, old->medium.name) == 0 &&
+		    plugged->parts[i].medium.sequence == old->medium.sequence)
+			return true;
+	return false;
+}
+
 void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 {
 	struct reading reading = {.plugged = plugged, .old_count = plugged->part_count};
@@ -74,6 +83,10 @@ void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 			    &reading, &err) < 0)
 		log_warn("the media of %s cannot be looked at, they stay closed: %s",
 			 plugged->place, err.msg);
+	/* A disk goes a moment before its device does. */
+	for (unsigned i = 0; i < reading.old_count; i++)
+		if (!is_still_there(plugged, &reading.old[i]))
+			gate_scan_end(gate, &reading.old[i]);
 	for (unsigned i = 0; i < plugged->part_count; i++)
 		look_again(gate, &plugged->parts[i]);
 }

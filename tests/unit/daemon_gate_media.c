@@ -193,6 +193,23 @@ static void a_medium_opens_read_only_once_each_of_its_files_is_guarded(void **st
 	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
 }
 
+static void a_disk_that_goes_before_its_device_does_is_guarded_no_more(void **state)
+{
+	(void)state;
+	plug_on_open("vfat");
+	say_of("sda1", "guarded -\n");
+	behind_count = 0;
+	show_media();
+	told("sda1", "2-1");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	/* Of another disk in the same device, what was found of the first says nothing. */
+	hold("2-1", "sda", "vfat");
+	told("sda1", "2-1");
+	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+	unplug("2-1");
+	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+}
+
 static void a_file_that_was_not_opened_is_one_event_and_the_medium_stays(void **state)
 {
 	(void)state;
@@ -327,6 +344,7 @@ int main(void)
 		TEST(a_plain_stick_may_be_read_where_the_policy_says_so),
 		TEST(a_scan_is_asked_for_and_its_answer_opens_or_shuts),
 		TEST(a_medium_opens_read_only_once_each_of_its_files_is_guarded),
+		TEST(a_disk_that_goes_before_its_device_does_is_guarded_no_more),
 		TEST(a_file_that_was_not_opened_is_one_event_and_the_medium_stays),
 		TEST(an_infected_file_shuts_the_stick_after_unmounting_it),
 		TEST(what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_gone),
