@@ -311,6 +311,7 @@ void gate_free(struct gate *gate)
 	gate_rules_free(gate->rules);
 	gate_memory_clear(&gate->memory);
 	gate_aliases_clear(&gate->aliases);
+	buf_clear(&gate->shown);
 	plat_gate_close(gate->platform);
 	free(gate);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/base/buf.h"
 #include "agent/daemon/gate_facts.h"
 #include "agent/daemon/gate_memory.h"
 #include "agent/daemon/gate_record.h"
@@ -91,9 +92,11 @@ struct gate {
 	struct gate_device device; /* the one being judged: large, and one at a time */
 	char user[64];
 	bool locked, seat_known;
-	bool baseline; /* what is plugged at the first look was there before us */
-	bool looked;   /* once, at everything */
-	bool changed;  /* RUN/hardware.json says something else now */
+	bool baseline;    /* what is plugged at the first look was there before us */
+	bool looked;      /* once, at everything */
+	bool changed;     /* RUN/hardware.json may say something else now */
+	struct buf shown; /* what it says */
+	size_t shown_from;
 	char boot[37];
 };
 

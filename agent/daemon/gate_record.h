@@ -29,7 +29,7 @@
  * file grows to GATE_RECORD_MAX; what comes then is counted, and said as events-lost once there is
  * room.
  *
- * RUN/hardware.json, for everyone, replaced whole:
+ * RUN/hardware.json, for everyone, replaced whole when it says something else ("at" aside):
  *
  *   {"v":1,"at":1790000000,"policy":"dfe-2026","serial":7,"storage":"enforce","hardware":"audit",
  *    "rules":"in force","ask":true,

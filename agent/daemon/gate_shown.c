@@ -109,12 +109,23 @@ static void show_device(struct jsonw *w, const struct gate_plugged *plugged)
 	jsonw_object_end(w);
 }
 
+/* Most events of a device tell nothing new.  'from': where the time of writing ends. */
+static bool is_shown(const struct gate *gate, const struct buf *text, size_t from)
+{
+	const struct buf *shown = &gate->shown;
+	size_t len = text->len - from;
+
+	return shown->len >= gate->shown_from && shown->len - gate->shown_from == len && len &&
+	       memcmp(shown->data + gate->shown_from, text->data + from, len) == 0;
+}
+
 void gate_show(struct gate *gate)
 {
 	const struct gate_rules *rules = gate->rules;
 	struct jsonw w;
 	struct buf text;
 	struct err err;
+	size_t from;
 	bool known;
 
 	buf_init(&text, SHOWN_MAX);
@@ -122,6 +133,7 @@ void gate_show(struct gate *gate)
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
 	jsonw_int(&w, "at", gate_now(gate, &known));
+	from = text.len;
 	if (rules) {
 		jsonw_string(&w, "policy", rules->policy);
 		jsonw_int(&w, "serial", rules->policy_serial);
@@ -136,8 +148,17 @@ void gate_show(struct gate *gate)
 	jsonw_array_end(&w);
 	jsonw_object_end(&w);
 	buf_addc(&text, '\n');
+	if (!text.failed && is_shown(gate, &text, from)) {
+		buf_clear(&text);
+		return;
+	}
+	buf_clear(&gate->shown);
 	if (buf_check(&text, &err) < 0 ||
-	    plat_file_replace(gate->shown_path, text.data, text.len, PLAT_FILE_PUBLIC, &err) < 0)
+	    plat_file_replace(gate->shown_path, text.data, text.len, PLAT_FILE_PUBLIC, &err) < 0) {
 		log_warn("'caretaker hardware' shows what was: %s", err.msg);
-	buf_clear(&text);
+		buf_clear(&text);
+		return;
+	}
+	gate->shown = text;
+	gate->shown_from = from;
 }

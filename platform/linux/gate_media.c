@@ -368,7 +368,8 @@ int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, 
 		char folder[GATE_PATH];
 
 		(void)snprintf(folder, sizeof(folder), "%s" OPEN_FOLDER, gate->root);
-		if (plat_dir_make(folder, PLAT_FILE_PRIVATE, err) < 0 ||
+		if (plat_file_info(folder, &info, err) < 0 ||
+		    (!info.exists && plat_dir_make(folder, PLAT_FILE_PRIVATE, err) < 0) ||
 		    plat_file_replace(file, "", 0, PLAT_FILE_PRIVATE, err) < 0)
 			return -1;
 	} else if (plat_file_remove(file, err) < 0) {

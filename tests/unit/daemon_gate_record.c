@@ -22,6 +22,34 @@ static void a_hundred_times_the_same_is_two_lines(void **state)
 	assert_int_equal(gate_wait_ms(gate), -1);
 }
 
+static void what_is_shown_already_is_not_written_again(void **state)
+{
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	shown_has("\"verdict\":\"refused\"");
+	fake_file_put(SHOWN, "as it was");
+	fake_advance(60);
+	bound("2-1");
+	gate_look(gate);
+	assert_string_equal(fake_file_text(SHOWN), "as it was");
+	new_rules(ANY);
+	shown_has("\"verdict\":\"open\"");
+	fake_file_put(SHOWN, "as it was");
+	unplug("2-1");
+	shown_has("\"devices\":[]");
+	/* What could not be written is written once it can be. */
+	fake_fail_changes(0, ERR_FULL);
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	shown_has("\"devices\":[]");
+	fake_fail_changes(0, ERR_NONE);
+	bound("2-1");
+	shown_has("\"verdict\":\"open\"");
+}
+
 static void a_flood_of_serials_is_bounded_and_counted(void **state)
 {
 	(void)state;
@@ -247,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_hundred_times_the_same_is_two_lines),
+		TEST(what_is_shown_already_is_not_written_again),
 		TEST(a_flood_of_serials_is_bounded_and_counted),
 		TEST(a_full_disk_loses_no_count),
 		TEST(a_phone_that_charges_is_counted_once_a_day),
