@@ -211,6 +211,28 @@ def test_encrypted_media_open_and_plain_ones_are_shut_again(seat, image):
         assert seat.event(name, 'storage-refused')['why'] == why
 
 
+def test_a_stick_is_not_judged_by_what_udev_knew_of_the_one_before(seat, image):
+    seat.rules(ENCRYPTED)
+    first = seat.plug(usb.storage(image('bitlocker'), 'HASTE-1'))
+    disk = seat.has_disk(first)
+    seat.verdict('HASTE-1', 'open')
+    # udev is busy: it has not heard yet of what goes and comes.
+    seat.run('udevadm settle; udevadm control --stop-exec-queue')
+    try:
+        first.unplug()
+        seat.has_none(first)
+        second = seat.plug(usb.storage(image(), 'HASTE-2'))
+        seat.until(lambda: 'HASTE-2' in seat.run('cat /sys/bus/usb/devices/*/serial'), 'it is in')
+        seat.rules(ENCRYPTED)   # looks at everything, and lets it in to be judged
+        assert seat.has_disk(second) == disk
+        seat.rules(ENCRYPTED)   # looks once more
+        assert 'ID_FS_TYPE=BitLocker' in seat.run(f'udevadm info -q property /sys/block/{disk}')
+        seat.verdict('HASTE-2', 'judging')
+    finally:
+        seat.run('udevadm control --start-exec-queue')
+    seat.verdict('HASTE-2', 'refused', 'plain')
+
+
 def test_each_partition_is_judged_by_itself(seat, image):
     seat.rules(ENCRYPTED)
     stick = seat.plug(usb.storage(image('parts'), 'PARTS-1'))
