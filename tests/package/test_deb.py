@@ -42,6 +42,14 @@ def install(root, debs, *names):
     return root.run("apt-get", "install", "-q", "-y", *(f"/tmp/{n}.deb" for n in names))
 
 
+UNITS = ("caretakerd.service", "caretaker-uplink.socket", "caretaker-gate.path", "caretaker-gate.service")
+
+
+def enabled(root):
+    return {unit for unit in UNITS
+            if root.run("sh", "-c", f"systemctl is-enabled {unit} || :").stdout.strip() == "enabled"}
+
+
 def test_there_is_a_package_for_agent_collector_and_fleet(debs):
     assert sorted(debs) == sorted(NAMES)
 
@@ -65,8 +73,7 @@ def test_an_installed_agent_runs_and_is_enabled_but_holds_no_key(debs, root):
     install(root, debs, "caretaker")
     assert root.run("caretaker", "--version").stdout.startswith("caretaker 0.")
     assert root.run("caretaker", "policy", "lint", "/usr/share/caretaker/policies/default.ini")
-    assert root.run("systemctl", "is-enabled", "caretakerd.service").stdout.strip() == "enabled"
-    assert root.run("systemctl", "is-enabled", "caretaker-uplink.socket").stdout.strip() == "enabled"
+    assert enabled(root) == set(UNITS)
     assert not root.exists("/var/lib/caretaker/device.key")
     for page in ("caretaker.1", "caretakerd.8", "caretaker-check.8", "caretaker-scan.8",
                  "caretaker-uplink.8"):
@@ -93,6 +100,24 @@ def test_an_upgrade_keeps_key_state_and_what_a_technician_changed(debs, root):
              "/tmp/caretaker.deb")
     assert (state / "device.key").read_text() == "a key"
     assert conf.read_text() == changed
+
+
+@pytest.mark.parametrize("off", [UNITS[:1], UNITS[2:3]], ids=["the agent", "one unit"])
+def test_what_an_admin_disabled_stays_so_when_upgraded_or_installed_again(debs, root, off):
+    install(root, debs, "caretaker")
+    root.run("systemctl", "disable", *off)
+    left = enabled(root)
+    # The others come and go with the agent itself, and by themselves.
+    assert left == (set() if off == UNITS[:1] else set(UNITS) - set(off))
+    again = ("apt-get", "install", "-q", "-y", "--reinstall", "/tmp/caretaker.deb")
+    root.run(*again)
+    assert enabled(root) == left
+    root.run("apt-get", "remove", "-q", "-y", "caretaker")
+    root.run(*again)
+    assert enabled(root) == left
+    root.run("apt-get", "purge", "-q", "-y", "caretaker")
+    root.run(*again)
+    assert enabled(root) == set(UNITS)
 
 
 def test_removing_keeps_the_key_and_purging_takes_it(debs, root):
