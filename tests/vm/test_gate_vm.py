@@ -251,7 +251,10 @@ def school():
     """Our packages, armed by the units that they bring."""
     with bed.guest(installed=True) as it:
         # A check would compile the rules of the policy in force, and this machine has none.
-        it.run('systemctl mask -q --runtime --now caretaker-check.service caretaker-poll.service')
+        # Nothing scans here, and nobody sits here: while logind runs, systemd tells it of each change
+        # of any unit.  (At once: for each "mask" systemd reads all its units anew.)
+        it.run('systemctl mask -q --runtime --now caretaker-check.service caretaker-poll.service '
+               'caretaker-scan.path systemd-logind.service')
         carry(it, '')   # never booted
         yield it
 
@@ -292,12 +295,12 @@ MADE = '/root/initramfs-was-made'
 @pytest.fixture(scope='module')
 def three(school, image):
     """Plugged in and judged; the one that may be used is mounted."""
-    school.run('systemctl mask -q --runtime --now caretaker-scan.path; '
-               f'rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\\ntouch {MADE}\\n" '
+    school.run(f'rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\\ntouch {MADE}\\n" '
                '> /usr/sbin/update-initramfs; chmod 755 /usr/sbin/update-initramfs')
     sticks = [school.plug(usb.storage(image, name), port) for name, port in PORTS.items()]
-    follow(school, THREE, '[ "$(lsblk -dno SERIAL | grep . | sort | tr "\\n" " ")" = "CLOSED OPEN " ] && '
-           f'[ -e {node("OPEN")} ] && udevadm info {node("OPEN")} | grep -q MEDIUM=open')
+    follow(school, THREE, f'[ -e {node("OPEN")} ] && [ -e {node("CLOSED")} ] && '
+           '[ "$(lsblk -dno SERIAL | grep . | sort | tr "\\n" " ")" = "CLOSED OPEN " ] && '
+           f'udevadm info {node("OPEN")} | grep -q MEDIUM=open')
     school.run(f'mount {node("OPEN")} /mnt && echo kept > /mnt/file')
     school.until(f'grep -q \'"id":"46f4:0001:SHUT".*"verdict":"refused"\' {SHOWN}')
     yield sticks
