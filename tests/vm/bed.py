@@ -24,6 +24,7 @@ from guest import COMMAND_LINE, MACHINE, Guest, GuestError   # noqa: F401
 
 HERE = pathlib.Path(__file__).parent
 SNAPSHOT = 'ready'
+PARTS = ('build-image', 'packages', 'inside.py', 'gadget.py')   # of the image
 KEPT_IMAGES, KEPT_INSTALLED = 2, 6
 # Loaded before the snapshot, so that no test waits for them.
 MODULES = ('dm_crypt loop nf_tables nft_ct nft_reject_inet nf_conntrack xts aes_generic cryptd '
@@ -60,7 +61,7 @@ class _Cache:
         base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
         self.top = pathlib.Path(base).expanduser() / 'caretaker'
         self.top.mkdir(parents=True, exist_ok=True)
-        self.key = _digest(*((HERE / name).read_bytes() for name in ('build-image', 'packages')))
+        self.key = _digest(*((HERE / name).read_bytes() for name in PARTS))
         self.folder = self.top / f'vm-{self.key}'
         qemu = subprocess.run(['qemu-system-x86_64', '--version'], capture_output=True, check=True)
         self.booted_key = _digest(qemu.stdout, repr((MACHINE, COMMAND_LINE, MODULES)).encode())

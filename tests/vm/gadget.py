@@ -1,20 +1,19 @@
-# Runs in the guest: USB devices made by the kernel's own dummy_hcd, so with any vendor, product,
-# serial number, strings and functions.  What is wanted comes as a Python literal on standard input;
-# Guest.gadget() says which.
-# usage: gadget.py up | down NAME | press NAME
+# Runs in the guest, in inside.py: USB devices made by the kernel's own dummy_hcd, so with any vendor,
+# product, serial number, strings and functions: up(), down() and press().  Guest.gadget() says what
+# can be wanted.
 # SPDX-License-Identifier: Apache-2.0
-import ast
 import glob
 import os
 import select
 import struct
 import subprocess
-import sys
 import time
 
 GADGETS = '/sys/kernel/config/usb_gadget'
+DEVICES = '/sys/bus/usb/devices'
 RUN = '/run/bed'
 HOSTS = 4   # host controllers of its own, a device each
+LATE = 20   # seconds
 ENGLISH = 'strings/0x409'
 KEYBOARD = bytes.fromhex(   # what a boot keyboard says of its 8-byte reports
     '05010906a101050719e029e71500250175019508810295017508810395057501050819012905910295017503'
@@ -32,6 +31,12 @@ def write(path, value):
 def read(path):
     with open(path) as file:
         return file.read().strip()
+
+
+def bus_of(host):
+    """The number of a host controller's bus."""
+    bus, = glob.glob(f'/sys/devices/platform/{host.replace("udc", "hcd")}/usb*')
+    return os.path.basename(bus)[3:]
 
 
 def make_hosts():
@@ -109,9 +114,8 @@ class Interface:
             os.close(self.control)
             return
         os.setsid()
-        null = os.open('/dev/null', os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
+        os.closerange(3, self.control)   # the host's port is another process's
+        os.closerange(self.control + 1, 64)
         if self.wanted.get('disk') and not os.fork():
             Disk(self.folder, self.wanted['disk']).serve()
         with open(f'{self.folder}.pid', 'w') as file:
@@ -199,6 +203,7 @@ class Disk:
 
 
 def up(want):
+    """Plugs it in; its name below /sys/bus/usb/devices."""
     make_hosts()
     name = want['name']
     top = f'{GADGETS}/{name}'
@@ -236,10 +241,8 @@ def up(want):
     for host in range(HOSTS):
         if f'dummy_udc.{host}' not in taken:
             write(f'{top}/UDC', f'dummy_udc.{host}')
-            bus, = glob.glob(f'/sys/devices/platform/dummy_hcd.{host}/usb*')
-            print(f'{os.path.basename(bus)[3:]}-1')
-            return
-    sys.exit(f'all {HOSTS} host controllers are taken: take a device away first')
+            return f'{bus_of(f"dummy_udc.{host}")}-1'
+    raise RuntimeError(f'all {HOSTS} host controllers are taken: take a device away first')
 
 
 def down(name):
@@ -248,7 +251,9 @@ def down(name):
     for link in glob.glob(f'{top}/configs/c.1/*.*') + glob.glob(f'{top}/os_desc/c.*'):
         os.unlink(link)
     for file in glob.glob(f'{RUN}/{name}?.pid'):
-        os.kill(int(read(file)), 15)
+        served = int(read(file))
+        os.kill(served, 15)
+        os.waitpid(served, 0)
         os.unlink(file)
     for folder in glob.glob(f'{RUN}/{name}?'):
         subprocess.run(['umount', '-l', folder], check=True)
@@ -259,33 +264,49 @@ def down(name):
             os.rmdir(folder)
 
 
-def press(name):
-    """Presses a key on the gadget's keyboard; prints whether the system that it is in sees it."""
+def again(names):
+    """Each comes out of its port and goes in again, as a board does that was flashed."""
+    hosts = {name: read(f'{GADGETS}/{name}/UDC') for name in names}
+    ports = {name: f'{bus_of(host)}-1' for name, host in hosts.items()}
+    for name in hosts:
+        write(f'{GADGETS}/{name}/UDC', '\n')
+    # Out until the kernel has seen it: what is back at once was never away.
+    for port in ports.values():
+        until(lambda p=port: not os.path.exists(f'{DEVICES}/{p}'), f'{port} is empty')
+    for name, host in hosts.items():
+        write(f'{GADGETS}/{name}/UDC', host)
+    for port in ports.values():
+        until(lambda p=port: os.path.exists(f'{DEVICES}/{p}:1.0'), f'{port} has its device again')
+
+
+def press(name, path):
+    """Presses a key on the gadget's keyboard; whether the system that it is in sees it."""
     function, = glob.glob(f'{GADGETS}/{name}/functions/hid.*')
     device = read(f'{function}/dev')
     node = '/dev/' + os.path.basename(os.path.realpath(f'/sys/dev/char/{device}'))
-    path = sys.argv[3]
-    inputs = glob.glob(f'/sys/bus/usb/devices/{path}/{path}:*/*/input/input*/event*')
-    if not inputs:
-        print('no input device')
-        return
+    inputs = until(lambda: glob.glob(f'{DEVICES}/{path}/{path}:*/*/input/input*/event*'),
+                    f'{path} is driven as a keyboard')
     keys = os.open(f'/dev/input/{os.path.basename(inputs[0])}', os.O_RDONLY)
     board = os.open(node, os.O_RDWR)
-    os.write(board, bytes([0, 0, 4, 0, 0, 0, 0, 0]))
-    os.write(board, bytes(8))
-    end = time.monotonic() + 10
-    while select.select([keys], [], [], max(0, end - time.monotonic()))[0]:
-        kind, code, value = struct.unpack('16xHHi', os.read(keys, 24))
-        if (kind, code, value) == (1, 30, 1):
-            print('typed')
-            return
-    print('nothing came')
+    try:
+        os.write(board, bytes([0, 0, 4, 0, 0, 0, 0, 0]))
+        os.write(board, bytes(8))
+        end = time.monotonic() + LATE
+        while select.select([keys], [], [], max(0, end - time.monotonic()))[0]:
+            kind, code, value = struct.unpack('16xHHi', os.read(keys, 24))
+            if (kind, code, value) == (1, 30, 1):
+                return True
+        return False
+    finally:
+        os.close(keys)
+        os.close(board)
 
 
-if __name__ == '__main__':
-    if sys.argv[1] == 'up':
-        up(ast.literal_eval(sys.stdin.read()))
-    elif sys.argv[1] == 'down':
-        down(sys.argv[2])
-    else:
-        press(sys.argv[2])
+def until(found, what):
+    """What it finds, waited for: sysfs has no events."""
+    end = time.monotonic() + LATE
+    while not (it := found()):
+        if time.monotonic() > end:
+            raise RuntimeError(f'not within {LATE} s: {what}')
+        time.sleep(0.02)
+    return it

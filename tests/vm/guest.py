@@ -1,6 +1,5 @@
 # A running VM, and what a test does with it: commands, files, the clock, devices in and out.
 # SPDX-License-Identifier: Apache-2.0
-import base64
 import contextlib
 import pathlib
 import re
@@ -8,16 +7,16 @@ import subprocess
 import time
 
 import usb
-from qemu import Agent, Events, GuestError, Monitor
+from qemu import Events, GuestError, Inside, Monitor
 
-HERE = pathlib.Path(__file__).parent
+TRACE = pathlib.PurePosixPath('/sys/kernel/tracing/trace')
 # A snapshot fits these arguments only; they are part of its key.  One processor: what two of them
 # tell each other costs an emulated machine more than the second one brings.
 MACHINE = ['-M', 'q35', '-cpu', 'Nehalem', '-smp', '1', '-m', '1024', '-nodefaults',
            '-display', 'none', '-monitor', 'none',
            '-device', 'virtio-serial-pci,id=serial', '-device', 'virtio-rng-pci',
            '-device', f'qemu-xhci,id=xhci,p2={usb.PORTS},p3={usb.PORTS}',
-           '-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0',
+           '-device', 'virtserialport,chardev=inside,name=bed.inside',
            '-device', 'virtserialport,chardev=events,name=bed.events']
 # The probe tells of every disk that the kernel ever makes, from its first moment: Guest.disks().
 # Without a delay a stick is a disk a second earlier than it is elsewhere: quicker, and stricter.
@@ -37,9 +36,9 @@ class Guest:
 
     def __init__(self, folder, kernel, initrd, disk, append='', snapshot=None, from_usb=False,
                  plugged=(), clock=None, machine=()):
-        self.folder, self.disk, self.devices, self.helper = folder, disk, [], False
+        self.folder, self.disk, self.devices = folder, disk, []
         arguments = ['qemu-system-x86_64',
-                     '-chardev', f'socket,id=agent,path={folder}/agent,server=on,wait=off',
+                     '-chardev', f'socket,id=inside,path={folder}/inside,server=on,wait=off',
                      '-chardev', f'socket,id=events,path={folder}/events,server=on,wait=off',
                      *MACHINE, '-accel', 'tcg,thread=multi', '-S',
                      '-kernel', kernel, '-initrd', initrd,
@@ -56,7 +55,7 @@ class Guest:
             start = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(clock))
             arguments += ['-rtc', f'base={start}']
         arguments += machine   # last: what a snapshot knows stays where it was
-        for name in ('agent', 'events', 'monitor'):
+        for name in ('inside', 'events', 'monitor'):
             (folder / name).unlink(missing_ok=True)
         with open(folder / 'qemu.log', 'wb') as log:
             self.process = subprocess.Popen([str(a) for a in arguments], stdout=log, stderr=log,
@@ -65,7 +64,7 @@ class Guest:
             deadline = time.monotonic() + 60
             self.monitor = Monitor(folder / 'monitor', deadline)
             self.events = Events(folder / 'events', deadline)
-            self.agent = Agent(folder / 'agent', deadline)
+            self.inside = Inside(folder / 'inside', deadline)
             if from_usb:
                 root = usb.storage(disk, serial='ROOT')
                 root.format = 'qcow2'
@@ -73,7 +72,7 @@ class Guest:
             self.plugged = [self.plug(device) for device in plugged]
             self.events.begin = 0
             self.monitor('cont')
-            self.agent.synchronise(300)
+            self.inside.synchronise(300)
         except (OSError, EOFError) as error:
             self.stop()
             raise GuestError(f'QEMU: {error}\n{(folder / "qemu.log").read_text()}') from error
@@ -84,27 +83,14 @@ class Guest:
     # --- commands and files ---
 
     def call(self, command, timeout=60, stdin=b''):
-        """Runs a shell command: (exit status, output, error output)."""
-        arguments = {'path': '/bin/sh', 'arg': ['-c', command], 'capture-output': True,
-                     'env': ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8']}
-        if stdin:
-            arguments['input-data'] = base64.b64encode(stdin).decode()
-        pid = self.agent('guest-exec', **arguments)['pid']
-        end = time.monotonic() + timeout
-        pause = 0.005
-        while True:
-            status = self.agent('guest-exec-status', pid=pid)
-            if status['exited']:
-                break
-            if time.monotonic() > end:
-                raise GuestError(f'{command}: still running after {timeout} s')
-            time.sleep(pause)  # the agent has no event for an end
-            pause = min(pause * 1.5, 0.2)
-
-        def text(name):
-            return base64.b64decode(status.get(name, '')).decode(errors='replace')
-        code = status.get('exitcode', 128 + status.get('signal', 0))
-        return code, text('out-data'), text('err-data')
+        """Runs a shell command: (exit status, output, error output).  What it leaves running is not
+        waited for."""
+        code, output, error = self.inside('run', command, stdin, timeout, timeout=timeout + 30)
+        if code is None:
+            raise GuestError(f'{command}: still running after {timeout} s')
+        if code < 0:
+            code = 128 - code   # a signal's number, as a shell has it
+        return code, output.decode(errors='replace'), error.decode(errors='replace')
 
     def run(self, command, timeout=60, stdin=b''):
         code, output, error = self.call(command, timeout, stdin)
@@ -114,36 +100,41 @@ class Guest:
 
     def until(self, command, seconds=60):
         """Waits until a command succeeds in the guest: for what has no event of its own."""
-        loop = f'until {command}; do sleep 0.3; done'
-        code, output, error = self.call(f'timeout {seconds} sh -c "$(cat)"', seconds + 30,
-                                        loop.encode())
-        if code:
-            raise GuestError(f'not within {seconds} s: {command}\n{output}{error}')
+        end, pause = time.monotonic() + seconds, 0.2
+        while True:
+            code, output, error = self.call(command)
+            if code == 0:
+                return
+            if time.monotonic() > end:
+                raise GuestError(f'not within {seconds} s: {command}\n{output}{error}')
+            time.sleep(pause)   # each look is work for the guest, which is slow enough
+            pause = min(pause * 1.3, 1)
 
-    def write(self, target, data):
-        handle = self.agent('guest-file-open', path=str(target), mode='w')
-        data = data.encode() if isinstance(data, str) else data
-        for at in range(0, len(data), 1 << 20):
-            block = base64.b64encode(data[at:at + (1 << 20)]).decode()
-            self.agent('guest-file-write', handle=handle, **{'buf-b64': block})
-        self.agent('guest-file-close', handle=handle)
+    def read(self, path):
+        """A file's text; None when there is none.  No process is started for it."""
+        data = self.inside('read', str(path))
+        return None if data is None else data.decode(errors='replace')
+
+    def names(self, folder):
+        """What is in a folder."""
+        return set(self.inside('names', folder))
+
+    def write(self, target, data, mode=0o644):
+        """A small file, at once as it is to be."""
+        self.inside('write', str(target), data.encode() if isinstance(data, str) else data, mode)
 
     def push(self, source, target):
         """Copies a program into the guest."""
-        self.write(target, pathlib.Path(source).read_bytes())
+        data = pathlib.Path(source).read_bytes()
+        self.inside('take', str(target), len(data), raw=data)
         self.run(f'chmod 755 {target}')
 
     def pull(self, source, target):
         """Copies a file out of the guest."""
-        handle = self.agent('guest-file-open', path=str(source), mode='r')
-        with open(target, 'wb') as file:
-            while True:
-                block = self.agent('guest-file-read', handle=handle, count=4 << 20)
-                file.write(base64.b64decode(block['buf-b64']))
-                if block['eof']:
-                    break
-        self.agent('guest-file-close', handle=handle)
-        return pathlib.Path(target)
+        size = self.inside('give', str(source))
+        target = pathlib.Path(target)
+        target.write_bytes(self.inside.exactly(size))
+        return target
 
     # --- clock ---
 
@@ -152,7 +143,7 @@ class Guest:
         return float(self.run('date +%s.%N'))
 
     def set_clock(self, seconds):
-        self.agent('guest-set-time', time=int(seconds * 1_000_000_000))
+        self.inside('set_clock', seconds)
 
     # --- devices ---
 
@@ -177,12 +168,19 @@ class Guest:
                              'manufacturer': manufacturer, 'text': text, **more,
                              'functions': functions})
 
+    def again(self, *gadgets):
+        """Each comes out of its port and goes in again at once, as a board does that was flashed."""
+        self.events.mark()
+        self.inside('device', 'again', [each.name for each in gadgets])
+
     def disks(self):
         """The name of every disk that the kernel has made since it was booted, the snapshot's time
         included, as the kernel's own trace has it: ['sda', ...].  Names come again with each stick.
         Not the bed's own, and none of loop and device mapper."""
-        trace = self.run('cd /sys/kernel/tracing; [ -e trace ] || mount -t tracefs tracefs .; '
-                         'grep -F "disk: " trace || true')
+        trace = self.read(TRACE)
+        if trace is None:
+            self.run(f'mount -t tracefs tracefs {TRACE.parent}')
+            trace = self.read(TRACE)
         names = [m[1] for m in map(DISK.search, trace.splitlines()) if m]
         return [name for name in names if not OURS.match(name)]
 
@@ -193,12 +191,12 @@ class Guest:
     @contextlib.contextmanager
     def suspended(self):
         """Asleep (to RAM) for as long as the block lasts; the machine's ports still work."""
-        self.agent('guest-exec', path='/bin/sh', arg=['-c', 'echo mem > /sys/power/state'])
+        asleep = self.inside.begin('run', 'echo mem > /sys/power/state', b'', 600)
         self.monitor.wait('SUSPEND', 60)
         yield
         self.monitor('system_wakeup')
         self.monitor.wait('WAKEUP', 60)
-        self.agent.synchronise(60)
+        self.inside.end(asleep, 60)
 
     # --- end ---
 
@@ -224,26 +222,19 @@ class Gadget:
     count = 0
 
     def __init__(self, guest, wanted):
-        if not guest.helper:
-            guest.push(HERE / 'gadget.py', '/usr/lib/bed-gadget.py')
-            guest.helper = True
         Gadget.count += 1
         self.guest, self.name = guest, f'g{Gadget.count}.'
         guest.events.mark()
-        self.path = self._ask('up', repr({**wanted, 'name': self.name}))
-
-    def _ask(self, command, stdin=''):
-        return self.guest.run(f'python3 /usr/lib/bed-gadget.py {command}', stdin=stdin.encode())
+        self.path = guest.inside('device', 'up', {**wanted, 'name': self.name})
 
     def unplug(self):
         self.guest.events.mark()
-        self._ask(f'down {self.name}')
+        self.guest.inside('device', 'down', self.name)
         self.name = None
 
     def types(self):
         """Whether a key that is pressed on its keyboard comes out of the system."""
-        said = self._ask(f'press {self.name} {self.path}')
-        return said == 'typed'
+        return self.guest.inside('device', 'press', self.name, self.path)
 
     def __enter__(self):
         return self

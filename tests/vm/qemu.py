@@ -1,6 +1,7 @@
-# What is said to QEMU and to the agent in the guest: JSON, a line each, over unix sockets; and what
-# the guest says of its devices, as a stream.
+# What is said to QEMU (JSON) and to inside.py in the guest (Python literals), a line each, over unix
+# sockets; and what the guest says of its devices, as a stream.
 # SPDX-License-Identifier: Apache-2.0
+import ast
 import contextlib
 import json
 import os
@@ -32,23 +33,24 @@ class Channel:
         self.socket = connect(path, deadline)
         self.rest = b''
 
-    def send(self, message, lead=b''):
-        self.socket.settimeout(60)
-        self.socket.sendall(lead + json.dumps(message).encode() + b'\n')
-
     def line(self, timeout):
         end = time.monotonic() + timeout
         while b'\n' not in self.rest:
             self.socket.settimeout(max(0.01, end - time.monotonic()))
-            data = self.socket.recv(1 << 20)
-            if not data:
-                raise EOFError('QEMU closed the connection')
-            self.rest += data
+            self.rest += self._more()
         line, self.rest = self.rest.split(b'\n', 1)
-        return line.lstrip(b'\xff')
+        return line
+
+    def _more(self):
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise EOFError('QEMU closed the connection')
+        return data
 
 
 class Monitor(Channel):
+    """QEMU itself."""
+
     def __init__(self, path, deadline):
         super().__init__(path, deadline)
         self.line(30)
@@ -56,7 +58,8 @@ class Monitor(Channel):
         self('qmp_capabilities')
 
     def __call__(self, name, timeout=180, **arguments):
-        self.send({'execute': name, 'arguments': arguments})
+        self.socket.settimeout(60)
+        self.socket.sendall(json.dumps({'execute': name, 'arguments': arguments}).encode() + b'\n')
         while True:
             reply = json.loads(self.line(timeout))
             if 'event' in reply:
@@ -83,27 +86,54 @@ class Monitor(Channel):
             raise GuestError(f'{line}: {said.strip()}')
 
 
-class Agent(Channel):
+class Inside(Channel):
+    """What is asked of inside.py, in the guest."""
+
+    def __init__(self, path, deadline):
+        super().__init__(path, deadline)
+        self.number = os.getpid() << 8   # an answer to an earlier talk's is not this one's
+
+    def begin(self, name, *arguments, raw=b''):
+        self.number += 1
+        self.socket.settimeout(60)
+        self.socket.sendall(repr((self.number, name, *arguments)).encode() + b'\n' + raw)
+        return self.number
+
+    def end(self, number, timeout):
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                said, failed, value = ast.literal_eval(
+                    self.line(max(0.01, end - time.monotonic())).decode())
+            except (SyntaxError, ValueError):
+                continue   # half of what was said before the guest was restored
+            if said == number and failed:
+                raise GuestError(failed)
+            if said == number:
+                return value
+
+    def __call__(self, name, *arguments, timeout=60, raw=b''):
+        number = self.begin(name, *arguments, raw=raw)
+        try:
+            return self.end(number, timeout)
+        except TimeoutError as error:
+            raise GuestError(f'the guest did not answer within {timeout} s: {name}') from error
+
     def synchronise(self, seconds):
-        """Waits for the guest's agent; what an earlier talk left half-said is passed over."""
+        """Waits until the guest answers."""
         end = time.monotonic() + seconds
-        number = os.getpid() << 8
         while time.monotonic() < end:
-            number += 1  # an answer to an earlier try is not this one's
-            self.send({'execute': 'guest-sync-delimited', 'arguments': {'id': number}}, b'\xff')
-            with contextlib.suppress(socket.timeout, TimeoutError):
-                while True:
-                    with contextlib.suppress(ValueError):
-                        if json.loads(self.line(2)).get('return') == number:
-                            return
+            with contextlib.suppress(TimeoutError):
+                return self.end(self.begin('read', '/proc/uptime'), 2)
         raise GuestError(f'the guest did not answer within {seconds} s')
 
-    def __call__(self, name, timeout=60, **arguments):
-        self.send({'execute': name, 'arguments': arguments})
-        reply = json.loads(self.line(timeout))
-        if 'error' in reply:
-            raise GuestError(f'{name}: {reply["error"]["desc"]}')
-        return reply['return']
+    def exactly(self, size, timeout=60):
+        """The bytes that come after an answer."""
+        self.socket.settimeout(timeout)
+        while len(self.rest) < size:
+            self.rest += self._more()
+        data, self.rest = self.rest[:size], self.rest[size:]
+        return data
 
 
 class Event:

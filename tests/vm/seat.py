@@ -16,6 +16,7 @@ ENCRYPTED = ENFORCE + 'set allow any 4\nset encrypted luks,bitlocker 5\nset scan
 SCAN = ENFORCE + 'set allow any 4\nset encrypted none 5\nset scan full 6\n'
 AUDIT = 'mode storage audit 3\nmode hardware audit 9\n' + FREE + 'set allow none 4\n'
 STICK = '46f4:0001'   # QEMU's stick; its serial is the test's
+DISK_GROUP = 6   # Debian's "disk"
 LATE = 60   # seconds that anything here may take in an emulated machine
 STATE, RUN = '/var/lib/caretaker', '/run/caretaker'
 
@@ -39,9 +40,8 @@ class Seat:
     def rules(self, text, clock='0 0 -'):
         """Puts rules in force, as caretaker-check does, and waits until they are."""
         self.serial += 1
-        self.run(f'umask 077; cat > {STATE}/.rules && mv {STATE}/.rules {STATE}/gate.rules',
-                 stdin=f'caretaker-gate 1\npolicy school {self.serial}\nclock {clock}\n{text}end\n'
-                 .encode())
+        self.guest.write(f'{STATE}/gate.rules', 'caretaker-gate 1\n'
+                         f'policy school {self.serial}\nclock {clock}\n{text}end\n', 0o600)
         self.until(lambda: self.shown().get('serial') == self.serial, 'the rules are in force')
         armed = 'enforce' in text
         if armed != self.armed:
@@ -50,8 +50,7 @@ class Seat:
         self.armed = armed
 
     def shown(self):
-        code, text, _ = self.call(f'cat {RUN}/hardware.json')
-        return json.loads(text) if code == 0 else {}
+        return json.loads(self.guest.read(f'{RUN}/hardware.json') or '{}')
 
     def of(self, name):
         """What is shown of a device, by its serial or another part of its id."""
@@ -69,8 +68,8 @@ class Seat:
         return said
 
     def events(self, name):
-        code, text, _ = self.call(f'cat {STATE}/hardware/events.jsonl')
-        lines = [json.loads(line) for line in text.splitlines()] if code == 0 else []
+        text = self.guest.read(f'{STATE}/hardware/events.jsonl') or ''
+        lines = [json.loads(line) for line in text.splitlines()]
         return [each for each in lines if name in each.get('id', '')]
 
     def event(self, name, kind):
@@ -95,8 +94,9 @@ class Seat:
 
     def disk(self, device):
         """The disk of a plugged stick, as the kernel calls it; '' when it has none."""
-        return self.run(f'for d in /sys/block/s*; do case $(readlink -f $d) in */{device.path}/*) '
-                        'echo ${d##*/};; esac; done')
+        return '\n'.join(sorted(
+            name for name, place in self.guest.inside('links', '/sys/block').items()
+            if name.startswith('s') and f'/{device.path}/' in place))
 
     def has_disk(self, device):
         self.until(lambda: self.disk(device), f'{device.path} has a disk')
@@ -106,12 +106,13 @@ class Seat:
         self.until(lambda: not self.disk(device), f'{device.path} has no disk any more')
 
     def mounted(self):
-        return self.call('mountpoint -q /mnt')[0] == 0
+        return ' /mnt ' in self.guest.read('/proc/self/mountinfo')
 
     def is_open(self, disk):
         """To users and udisks, by its node and udev's word."""
-        said = self.run(f'stat -c "%a %U %G" /dev/{disk}; udevadm info -q property /dev/{disk}')
-        return said.startswith('660 root disk') and 'UDISKS_' not in said
+        node = self.guest.inside('node', f'/dev/{disk}')
+        said = node and self.guest.read(f'/run/udev/data/b{node[3]}:{node[4]}')
+        return bool(said) and node[:3] == (0o660, 0, DISK_GROUP) and 'UDISKS_' not in said
 
     def clear(self):
         """Pulls everything out and forgets what happened."""
@@ -120,6 +121,10 @@ class Seat:
                 device.unplug()
         if self.mounted():
             self.run('umount -l /mnt')
-        self.run(f'rm -f {STATE}/hardware/events.jsonl')
         self.until(lambda: not any(each.get('id', '').startswith(STICK)
                                    for each in self.shown()['devices']), 'all is unplugged')
+        self.forget()
+
+    def forget(self):
+        """What happened."""
+        self.run(f'rm -f {STATE}/hardware/events.jsonl')

@@ -14,6 +14,14 @@ def guest():
         yield it
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_over(guest):
+    """A name is free once its disk is gone."""
+    yield
+    guest.until('! ls -d /sys/block/sd* 2>&1')
+    guest.settle()
+
+
 @pytest.fixture(scope='module')
 def image(tmp_path_factory):
     return usb.fat(tmp_path_factory.mktemp('stick') / 'stick.img', files={'a.txt': b'hello'})

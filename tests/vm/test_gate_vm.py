@@ -70,7 +70,9 @@ def guest():
 def nothing_is_left_over(request):
     yield
     if 'guest' in request.fixturenames:
-        request.getfixturevalue('guest').settle()
+        guest = request.getfixturevalue('guest')
+        guest.until('! ls -d /sys/block/sd* 2>&1')   # its name is free then
+        guest.settle()
 
 
 def opened_by_hand(guest, interface):
