@@ -6,19 +6,14 @@
 #include "agent/base/err.h"
 #include "agent/base/json.h"
 #include "agent/base/jsonw.h"
-#include "agent/base/text.h"
 #include "agent/proto/ask.h"
+#include "tools/collector/desk_rows.h"
 #include "tools/collector/store_desk.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define DAY_S 86400
-
-struct loading {
-	struct request *items;
-	size_t count, size;
-};
 
 const char *request_state_name(enum request_state state)
 {
@@ -27,28 +22,13 @@ const char *request_state_name(enum request_state state)
 	return names[state];
 }
 
-static void take_text(const struct json *data, const char *name, char *out, size_t size)
-{
-	const char *text = json_string(json_get(data, name));
-
-	if (text)
-		text_clean(out, size, text, strlen(text));
-}
-
-static int add(struct loading *all, const struct store_request_row *row, const struct json *data,
+static int add(struct desk_rows *all, const struct store_request_row *row, const struct json *data,
 	       struct err *err)
 {
-	struct request *r;
+	struct request *r = desk_rows_add(all, err);
 
-	if (all->count == all->size) {
-		all->size = all->size ? all->size * 2 : 64;
-		r = realloc(all->items, all->size * sizeof(*r));
-		if (!r)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		all->items = r;
-	}
-	r = &all->items[all->count];
-	memset(r, 0, sizeof(*r));
+	if (!r)
+		return -1;
 	r->event = row->event;
 	r->device = row->device;
 	r->school = row->school;
@@ -56,52 +36,47 @@ static int add(struct loading *all, const struct store_request_row *row, const s
 	memcpy(r->uuid, row->uuid, sizeof(r->uuid));
 	memcpy(r->device_name, row->name, sizeof(r->device_name));
 	memcpy(r->school_name, row->school_name, sizeof(r->school_name));
-	take_text(data, "reference", r->reference, sizeof(r->reference));
-	take_text(data, "id", r->what, sizeof(r->what));
-	take_text(data, "kind", r->kind, sizeof(r->kind));
-	take_text(data, "maker", r->maker, sizeof(r->maker));
-	take_text(data, "model", r->model, sizeof(r->model));
-	take_text(data, "why", r->why, sizeof(r->why));
-	take_text(data, "user", r->user, sizeof(r->user));
-	take_text(data, "reason", r->reason, sizeof(r->reason));
-	all->count += ask_reference_holds(r->reference);
+	desk_row_text(data, "reference", r->reference, sizeof(r->reference));
+	desk_row_text(data, "id", r->what, sizeof(r->what));
+	desk_row_text(data, "kind", r->kind, sizeof(r->kind));
+	desk_row_text(data, "maker", r->maker, sizeof(r->maker));
+	desk_row_text(data, "model", r->model, sizeof(r->model));
+	desk_row_text(data, "why", r->why, sizeof(r->why));
+	desk_row_text(data, "user", r->user, sizeof(r->user));
+	desk_row_text(data, "reason", r->reason, sizeof(r->reason));
+	if (!ask_reference_holds(r->reference))
+		desk_rows_drop(all);
 	return 0;
 }
 
-static void answer(struct loading *all, const struct store_request_row *row,
+static void answer(struct desk_rows *all, const struct store_request_row *row,
 		   const struct json *data)
 {
+	struct request *requests = all->items;
+	int64_t event = desk_row_int(data, "event");
 	char reference[16] = "";
-	int64_t event = 0;
-	struct err err;
 
-	take_text(data, "reference", reference, sizeof(reference));
-	(void)json_opt_int(data, "event", 0, INT64_MAX / 2, &event,
-			   &err); /* else it answers none */
+	desk_row_text(data, "reference", reference, sizeof(reference));
 	for (size_t i = 0; i < all->count; i++) {
-		struct request *r = &all->items[i];
+		struct request *r = &requests[i];
 
 		if (r->device != row->device || r->event > event ||
 		    strcmp(r->reference, reference) != 0)
 			continue;
 		r->state = row->approved ? REQUEST_APPROVED : REQUEST_REFUSED;
 		r->answered_at = row->at;
-		take_text(data, "exception", r->exception, sizeof(r->exception));
+		desk_row_text(data, "exception", r->exception, sizeof(r->exception));
 	}
 }
 
 static int take_row(void *ctx, const struct store_request_row *row, struct err *err)
 {
-	struct json *data = NULL;
-	struct err bad;
+	struct json *data = desk_row_data(row);
 	int ret = 0;
 
-	if (json_parse(row->data ? row->data : "", row->data ? strlen(row->data) : 0, &data, &bad) <
-	    0)
-		return 0;
-	if (row->ours)
+	if (data && row->ours)
 		answer(ctx, row, data);
-	else
+	else if (data)
 		ret = add(ctx, row, data, err);
 	json_free(data);
 	return ret;
@@ -110,18 +85,13 @@ static int take_row(void *ctx, const struct store_request_row *row, struct err *
 int requests_load(struct store *store, int64_t now, struct request **out, size_t *out_count,
 		  struct err *err)
 {
-	struct loading all = {NULL, 0, 0};
+	struct desk_rows all = {.size = sizeof(struct request)};
 
 	if (store->desk->requests(store, now - REQUESTS_DAYS * DAY_S, take_row, &all, err)) {
 		free(all.items);
 		return -1;
 	}
-	for (size_t i = 0; i < all.count / 2; i++) {
-		struct request swap = all.items[i];
-
-		all.items[i] = all.items[all.count - 1 - i];
-		all.items[all.count - 1 - i] = swap;
-	}
+	desk_rows_newest_first(&all);
 	*out = all.items;
 	*out_count = all.count;
 	return 0;
