@@ -3,6 +3,7 @@
 # as caretaker-check would.  That there was no disk is what the kernel's own trace says
 # (Guest.disks()), and the same stick is then allowed and does get one.
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
 import re
 import subprocess
 import time
@@ -12,6 +13,10 @@ import pytest
 import bed
 import usb
 from seat import ANY, APPROVED, AUDIT, BLOCK, ENCRYPTED, READ_ONLY, RUN, SCAN, STICK, Seat
+
+# Of its on-disk format, in bytes: a header with its JSON; in it the number that a newer one has
+# higher, and the checksum.
+LUKS2_HEADER, LUKS2_NUMBER, LUKS2_CHECKSUM = 16384, 16, 448
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +60,20 @@ def null_cipher(path):
         file.write(b'cipher_null'.ljust(32, b'\0') + b'ecb'.ljust(32, b'\0'))
 
 
+def forged(path):
+    """Its first header promises encryption; its second, newer, which cryptsetup takes, none."""
+    luks(path)
+    with open(path, 'r+b') as file:
+        file.seek(LUKS2_HEADER)
+        second = bytearray(file.read(LUKS2_HEADER)).replace(b'aes-xts-plain64', b'cipher_null-ecb')
+        second[LUKS2_NUMBER + 7] += 1
+        second[LUKS2_CHECKSUM:LUKS2_CHECKSUM + 64] = bytes(64)
+        digest = hashlib.sha256(second).digest()
+        second[LUKS2_CHECKSUM:LUKS2_CHECKSUM + len(digest)] = digest
+        file.seek(LUKS2_HEADER)
+        file.write(second)
+
+
 def parts(path):
     """Two partitions: one encrypted, one plain."""
     luks(path.with_suffix('.luks'))
@@ -72,8 +91,8 @@ def parts(path):
         file.write(entries.ljust(64, b'\0') + b'\x55\xaa')   # a table as DOS had it
 
 
-makers = {'vfat': usb.fat, 'luks': luks, 'null': null_cipher, 'bitlocker': usb.bitlocker,
-          'parts': parts}
+makers = {'vfat': usb.fat, 'luks': luks, 'null': null_cipher, 'forged': forged,
+          'bitlocker': usb.bitlocker, 'parts': parts}
 
 
 # --- block, allow ---
@@ -204,7 +223,8 @@ def test_encrypted_media_open_and_plain_ones_are_shut_again(seat, image):
     seat.until(lambda: seat.is_open(disk), 'it is open')
     seat.plug(usb.storage(image('bitlocker'), 'BITLOCKER-1'))
     seat.verdict('BITLOCKER-1', 'open')
-    for kind, name, why in (('vfat', 'PLAIN-1', 'plain'), ('null', 'NULL-1', 'null-cipher')):
+    for kind, name, why in (('vfat', 'PLAIN-1', 'plain'), ('null', 'NULL-1', 'null-cipher'),
+                            ('forged', 'FORGED-1', 'null-cipher')):
         stick = seat.plug(usb.storage(image(kind), name))
         seat.verdict(name, 'refused', why)
         seat.has_none(stick)
