@@ -6,11 +6,12 @@ import contextlib
 import pathlib
 import statistics
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'vm'))
 import bed    # noqa: E402
 import usb    # noqa: E402
-from seat import APPROVED, AUDIT, STICK, Seat    # noqa: E402
+from seat import APPROVED, AUDIT, LATE, STICK, Seat    # noqa: E402
 
 ALLOWED, REFUSED = 'BENCH-ALLOWED', 'BENCH-REFUSED'
 # Where usbguard keeps what was plugged in before it, and audits into a file of ours.
@@ -48,10 +49,13 @@ def refused(guest, image, times, told):
     found = []
     offset = float(guest.run('python3 -c "import time; print(time.time() - time.monotonic())"'))
     for _ in range(times):
-        before = guest.call(f'stat -c %.9Y {told}')[1].strip()
+        before, began = guest.read(told) or '', time.monotonic()
         with guest.plug(usb.storage(image, REFUSED)) as stick:
             seen = guest.events.wait(f'KERNEL add usb .*/{stick.path}$').time
-            guest.until(f'[ "$(stat -c %.9Y {told})" != "{before}" ] && grep -q {REFUSED} {told}')
+            while (now := guest.read(told) or '') == before or REFUSED not in now:
+                if time.monotonic() > began + LATE:
+                    raise bed.GuestError(f'{told} does not tell of the stick: {now}')
+                time.sleep(0.02)   # a look costs the guest a millisecond
             found.append(float(guest.run(f'stat -c %.9Y {told}')) - offset - seen)
         guest.events.wait(f'UDEV remove usb .*/{stick.path}$')
         guest.settle()
