@@ -126,6 +126,13 @@ bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium);
  * has it open lets go. */
 int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err);
 
+/* BlueZ's obexd, which sends and takes files over Bluetooth: since 5.65, and before. */
+#define PLAT_GATE_SENDERS "/usr/libexec/bluetooth/obexd", "/usr/lib/bluetooth/obexd"
+
+/* Whether anybody here can send files over Bluetooth: there is an adapter, and a sender that is
+ * not root's alone; 'program' gets its path. */
+bool plat_gate_sends_files(struct plat_gate *gate, char program[64]);
+
 /* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
 int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err);
 /* Hears of locks from now on: 'out_fd' becomes readable, then plat_gate_seat_heard() is 1 when

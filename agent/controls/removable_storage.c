@@ -16,16 +16,20 @@
 #include "agent/controls/memory.h"
 #include "agent/controls/people.h"
 #include "agent/controls/table.h"
+#include "agent/policy/policy.h"
 #include "platform/hardware.h"
 #include "platform/os.h"
 
 #define DAY_S 86400
 #define WOULD_DAYS 14 /* as long as a new school looks on */
 
+enum { ALLOW_ANY = 2, SCAN_NO = 0 }; /* as in schema.def */
+
 struct look {
 	const struct control_input *input;
 	const struct json *devices; /* NULL: nothing is shown */
 	bool begins_open;           /* the kernel lets storage in first */
+	char sends[64];             /* the program that sends files over Bluetooth; "": none */
 	struct names let_by, not_approved;
 	unsigned plugged, open, refused;
 };
@@ -111,6 +115,8 @@ static void look_at_kernel(struct look *look, struct jsonw *w)
 		jsonw_string(w, "kernel", err.msg); /* the gate's own word is what there is */
 	else
 		look->begins_open = !plat_gate_begins_shut(gate);
+	if (!gate || !plat_gate_sends_files(gate, look->sends))
+		look->sends[0] = '\0';
 	plat_gate_close(gate);
 }
 
@@ -134,6 +140,15 @@ static int64_t count_would(const struct control_input *input, int64_t *out_since
 	memory_set_number(memory, "removable-storage/would", count);
 	*out_since = memory_time(memory, "removable-storage/would-since");
 	return count;
+}
+
+/* Where any medium may be used, files may go by other ways too. */
+static bool is_for_all(const struct policy *policy)
+{
+	return policy_choice(policy, POLICY_REMOVABLE_STORAGE_ALLOW) == ALLOW_ANY &&
+	       policy_count(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED) == 0 &&
+	       policy_choice(policy, POLICY_REMOVABLE_STORAGE_SCAN) == SCAN_NO &&
+	       !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY);
 }
 
 /* --- the verdict ----------------------------------------------------------------------------- */
@@ -188,6 +203,10 @@ static void judge(struct look *look, const char *gate, struct jsonw *w,
 		control_say(result, VERDICT_FAIL, "gate-off");
 	if (enforce && shut && look->begins_open)
 		control_say(result, VERDICT_FAIL, "gate-late");
+	if (enforce && *look->sends && !is_for_all(input->policy)) {
+		jsonw_string(w, "program", look->sends);
+		control_say(result, VERDICT_FAIL, "bluetooth");
+	}
 	if (look->not_approved.count)
 		control_say(result, VERDICT_FAIL, "not-approved");
 	if (would && !enforce)

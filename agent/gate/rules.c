@@ -364,6 +364,13 @@ void gate_rules_free(struct gate_rules *rules)
 	free(whole);
 }
 
+bool gate_rules_open_to_all(const struct gate_rules *rules)
+{
+	return rules->storage_mode != GATE_ENFORCE ||
+	       (rules->allow == GATE_ALLOW_ANY && !rules->encrypted &&
+		rules->scan == GATE_SCAN_NONE && !rules->read_only);
+}
+
 /* --- printing --- */
 
 static void print_rule(const struct gate_rule *rule, struct buf *out)

@@ -122,6 +122,9 @@ struct gate_rules {
 /* On success the caller owns '*out'; strings lie in it.  Errors name the line. */
 int gate_rules_parse(const char *text, size_t len, struct gate_rules **out, struct err *err);
 void gate_rules_free(struct gate_rules *rules);
+/* Whether any medium opens to anybody, unencrypted, unscanned, to be read and written: then files
+ * may go by other ways too. */
+bool gate_rules_open_to_all(const struct gate_rules *rules);
 /* The text that gate_rules_parse() reads back to the same rules. */
 void gate_rules_print(const struct gate_rules *rules, struct buf *out);
 

@@ -33,6 +33,11 @@ void keep_set_state(const char *state)
 	(void)text_copy(state_folder, sizeof(state_folder), state);
 }
 
+const char *keep_state(void)
+{
+	return state_folder;
+}
+
 /* --- files --- */
 
 static bool same_file(const char *path, const void *data, size_t len)
@@ -166,7 +171,7 @@ static bool is_live(void)
 	return plat_root()[0] == '\0';
 }
 
-static int run_command(const char *const argv[], unsigned timeout_ms, struct err *err)
+int keep_run(const char *const argv[], unsigned timeout_ms, struct err *err)
 {
 	const struct plat_command command = {
 		.argv = argv, .output_max = FILE_MAX, .timeout_ms = timeout_ms};
@@ -193,8 +198,8 @@ static void reload_udev(void)
 {
 	struct err err;
 
-	if (run_command((const char *const[]){"udevadm", "control", "--reload", NULL},
-			UDEVADM_TIMEOUT_MS, &err))
+	if (keep_run((const char *const[]){"udevadm", "control", "--reload", NULL},
+		     UDEVADM_TIMEOUT_MS, &err))
 		log_warn("udev reads its rules again by itself in a few seconds: %s", err.msg);
 }
 
@@ -227,8 +232,8 @@ static int make_initramfs(bool made_by_tools, struct err *err)
 {
 	if (!made_by_tools)
 		return 0;
-	return run_command((const char *const[]){"update-initramfs", "-u", "-k", "all", NULL},
-			   INITRAMFS_TIMEOUT_MS, err);
+	return keep_run((const char *const[]){"update-initramfs", "-u", "-k", "all", NULL},
+			INITRAMFS_TIMEOUT_MS, err);
 }
 
 static bool is_built_in(void)
@@ -337,6 +342,8 @@ static int arm(const struct gate_rules *rules, struct err *err)
 	if (put_files(rules, &changed, err))
 		return -1;
 	shut_live(changed);
+	if (keep_bluetooth_files(!gate_rules_open_to_all(rules), err))
+		log_warn("files can still be sent over Bluetooth: %s", err->msg);
 	/* Last of all files: without the rules above it would shut keyboards out. */
 	if (put(KEEP_MODPROBE, modprobe_text, sizeof(modprobe_text) - 1, PLAT_FILE_PUBLIC, &changed,
 		err))
@@ -393,6 +400,8 @@ static int disarm(struct err *err)
 	(void)keep_write(was, KEEP_PARAMETER);
 	keep_hub_defaults("1", strcmp(was, "0") == 0 ? "0" : "1");
 	keep_open_all();
+	if (keep_bluetooth_files(false, err))
+		log_warn("files cannot be sent over Bluetooth yet: %s", err->msg);
 	if (take_away(KEEP_RULES, &changed, err) || take_away(KEEP_SYSTEM, &changed, err) ||
 	    make_initramfs(by_tools, err))
 		return -1;
@@ -471,6 +480,8 @@ int keep_status(void)
 	printf("open controllers %u\n", open_hubs);
 	printf("shut interfaces  %u\n", shut);
 	printf("shut cards       %u\n", keep_count_shut_cards());
+	printf("Bluetooth files  %s\n",
+	       keep_shuts_bluetooth_files() ? "shut" : "as the system has it");
 	for (char *at = system, *line; (line = keep_cut(&at, "\n"));)
 		if (*line)
 			printf("system disk      %s\n", line);

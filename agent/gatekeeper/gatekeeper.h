@@ -107,11 +107,21 @@ bool keep_is_on_usb(const char *card);
  * alone and the system does not lie on it, 1 when it is the machine's own. */
 int keep_plugged(const char *name);
 
+/* --- bluetooth.c --- */
+/* Files over Bluetooth go through BlueZ's obexd, which each user's session starts: root's alone
+ * while 'shut', by dpkg-statoverride(1), so that its package's upgrades leave it so; an override of
+ * the admin's own stays as it is.  Keyboards, headsets and hearing aids need no such program. */
+int keep_bluetooth_files(bool shut, struct err *err);
+bool keep_shuts_bluetooth_files(void);
+
 /* --- arm.c --- */
 int keep_arm(void);
 int keep_disarm(void);
 int keep_follow(const char *state);
 int keep_status(void);
 void keep_set_state(const char *state);
+const char *keep_state(void);
+/* A program of the system's, by argv; below a root of its own it is only named. */
+int keep_run(const char *const argv[], unsigned timeout_ms, struct err *err);
 
 #endif

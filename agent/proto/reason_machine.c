@@ -13,6 +13,9 @@ const struct reason reason_removable_storage[] = {
 	 "See what keeps it from that: 'journalctl -u caretaker-gate', then restart."},
 	{"let-by", "Storage that nobody approved can be used: {devices}.",
 	 "Take it away, and see why the gate did not refuse it: 'journalctl -u caretakerd'."},
+	{"bluetooth", "Files can be sent over Bluetooth, as onto a stick: by {program}.",
+	 "Remove bluez-obexd, or see who set its mode: 'dpkg-statoverride --list', "
+	 "'journalctl -u caretaker-gate'."},
 	{"not-approved", "Storage that the policy does not allow is connected: {devices}.",
 	 "Take it away, or approve it at the collector before this control is enforced."},
 	{"would-refuse",

@@ -19,9 +19,10 @@ struct fake_gate {
 	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
 	const char *user;           /* at the seat; NULL: nobody */
 	bool locked;
-	bool begins_open; /* what is plugged in does not wait */
-	char last[64];    /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open
-			     sda1", "close sda1", "look sda1" */
+	bool begins_open;        /* what is plugged in does not wait */
+	const char *sends_files; /* the program that sends files over Bluetooth; NULL: none */
+	char last[64]; /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open
+			  sda1", "close sda1", "look sda1" */
 	/* The same, at once: what a kernel would do next is the test's.  NULL: nothing. */
 	void (*did)(const char *what, const char *to);
 };

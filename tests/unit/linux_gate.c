@@ -706,6 +706,23 @@ static void who_sits_there_is_who_logind_says(void **state)
 	assert_string_equal(user, "");
 }
 
+static void files_go_over_bluetooth_where_anybody_may_run_what_sends_them(void **state)
+{
+	static const char obexd[] = "/usr/libexec/bluetooth/obexd";
+	char program[64];
+
+	(void)state;
+	put(obexd, "");
+	shell("chmod 755 '%s%s'", root, obexd);
+	assert_false(plat_gate_sends_files(gate, program)); /* no adapter */
+	put("/sys/class/bluetooth/hci0/type", "BR/EDR\n");
+	assert_true(plat_gate_sends_files(gate, program));
+	assert_string_equal(program, obexd);
+	shell("chmod 700 '%s%s'", root, obexd);
+	assert_false(plat_gate_sends_files(gate, program));
+	shell("rm -r '%s/sys/class/bluetooth' '%s/usr/libexec'", root, root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -730,6 +747,7 @@ int main(void)
 		cmocka_unit_test(what_udev_knows_of_a_disk_is_not_the_next_one_s),
 		cmocka_unit_test(a_message_of_the_bus_is_bounded_and_checked),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
+		cmocka_unit_test(files_go_over_bluetooth_where_anybody_may_run_what_sends_them),
 	};
 
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);

@@ -281,6 +281,40 @@ static void refuses_too_much(void **state)
 	buf_clear(&text);
 }
 
+static void rules_are_open_to_all_where_any_medium_opens_to_anybody(void **state)
+{
+	static const struct {
+		const char *storage, *set;
+		bool open;
+	} rows[] = {
+		{"enforce", "set allow any 0\nset encrypted none 0\nset scan none 0\n", true},
+		{"enforce", "set allow approved 0\nset encrypted none 0\nset scan none 0\n", false},
+		{"enforce", "set allow any 0\nset encrypted luks 0\nset scan none 0\n", false},
+		{"enforce", "set allow any 0\nset encrypted none 0\nset scan on-open 0\n", false},
+		{"enforce",
+		 "set allow any 0\nset encrypted none 0\nset scan none 0\nset read_only yes 0\n",
+		 false},
+		{"enforce", "", false}, /* what is not set is what refuses */
+		{"audit", "", true},
+		{"off", "", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gate_rules *rules;
+		char text[300];
+
+		snprintf(
+			text, sizeof(text),
+			"caretaker-gate 1\npolicy p 1\nmode storage %s 0\nmode hardware enforce 0\n"
+			"%send\n",
+			rows[i].storage, rows[i].set);
+		rules = parse(text);
+		assert_int_equal(gate_rules_open_to_all(rules), rows[i].open);
+		gate_rules_free(rules);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +326,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_lines_and_names_them),
 		cmocka_unit_test(every_cut_is_seen),
 		cmocka_unit_test(refuses_too_much),
+		cmocka_unit_test(rules_are_open_to_all_where_any_medium_opens_to_anybody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

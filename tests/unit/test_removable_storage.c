@@ -124,6 +124,31 @@ static void fails_where_the_kernel_lets_storage_in_before_it_is_refused(void **s
 	assert_int_equal(s->verdict, VERDICT_PASS);
 }
 
+static void fails_where_files_go_over_bluetooth_instead(void **state)
+{
+	const struct said *s;
+
+	(void)state;
+	begin();
+	shown("enforce", "");
+	fake_gate.sends_files = "/usr/libexec/bluetooth/obexd";
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE, NOW);
+	assert_int_equal(s->verdict, VERDICT_FAIL);
+	assert_string_equal(s->why, "bluetooth");
+	assert_string_equal(s->wrong, "Files can be sent over Bluetooth, as onto a stick: by "
+				      "/usr/libexec/bluetooth/obexd.");
+	/* Whoever may use any stick may send any file. */
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE "allow = any\nencrypted =\nscan = no\n",
+		    NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE "allow = any\nencrypted =\nscan = full\n",
+		    NOW);
+	assert_string_equal(s->why, "bluetooth");
+	fake_gate.sends_files = NULL;
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE, NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+}
+
 static void audit_says_what_would_have_been_refused(void **state)
 {
 	const struct said *s;
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(fails_where_what_was_refused_can_be_used),
 		cmocka_unit_test(fails_where_the_policy_enforces_and_the_gate_does_not),
 		cmocka_unit_test(fails_where_the_kernel_lets_storage_in_before_it_is_refused),
+		cmocka_unit_test(fails_where_files_go_over_bluetooth_instead),
 		cmocka_unit_test(audit_says_what_would_have_been_refused),
 		cmocka_unit_test(cannot_tell_where_nobody_watches_or_the_word_is_damaged),
 		cmocka_unit_test(a_container_has_the_host_s_hardware),

@@ -18,6 +18,7 @@ mode hardware audit 5
 end
 '''
 HELPER = '/usr/libexec/caretaker/caretaker-gate'
+OBEXD = '/usr/libexec/bluetooth/obexd'
 HOOK = '/usr/share/initramfs-tools/hooks/caretaker-gate'
 FILES = ('/etc/udev/rules.d/10-caretaker-gate.rules', '/etc/modprobe.d/caretaker-gate.conf',
          '/etc/caretaker/gate.rules', '/etc/caretaker/gate.system')
@@ -269,13 +270,21 @@ def follow(guest, rules, until):
     guest.until(until, 600)
 
 
+def sends_files_over_bluetooth(guest):
+    """Whether alice's session could start what does."""
+    return guest.call(f'runuser -u alice -- {OBEXD} --help')[0] == 0
+
+
 def test_new_rules_arm_the_gate_and_rules_that_audit_disarm_it(school):
+    assert sends_files_over_bluetooth(school)
     follow(school, RULES, 'grep -q "^was" /var/lib/caretaker/gate.armed')
+    assert not sends_files_over_bluetooth(school)
     assert school.run(f'{HELPER} status').startswith('gate             armed')
     assert HELPER[1:] in school.run('lsinitramfs /boot/initrd.img-*').split()
     school.run(QUICK)
     follow(school, RULES.replace('enforce', 'audit'), '! [ -e /var/lib/caretaker/gate.armed ]')
     assert school.call(f'ls {" ".join(FILES)}')[1] == ''
+    assert sends_files_over_bluetooth(school)
     follow(school, RULES, 'grep -q "^was" /var/lib/caretaker/gate.armed')
 
 
@@ -338,7 +347,9 @@ def test_the_daemon_killed_and_the_package_upgraded_open_nothing(school, three):
 def test_a_removed_package_gives_the_kernel_back_as_it_was(school, three, image):
     school.events.mark()
     school.run(f'rm -f {MADE}')
+    assert not sends_files_over_bluetooth(school)
     school.run('dpkg -r caretaker', timeout=300)
+    assert sends_files_over_bluetooth(school)
     school.events.wait('KERNEL add block .*/sd.$')   # what was shut
     school.run(f'ls {MADE}')
     assert school.call(f'ls {" ".join(FILES)}')[1] == ''
