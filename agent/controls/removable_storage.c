@@ -17,19 +17,27 @@
 #include "agent/controls/people.h"
 #include "agent/controls/table.h"
 #include "agent/policy/policy.h"
+#include "platform/antivirus.h"
 #include "platform/hardware.h"
 #include "platform/os.h"
 
 #define DAY_S 86400
 #define WOULD_DAYS 14 /* as long as a new school looks on */
 
-enum { ALLOW_ANY = 2, SCAN_NO = 0 }; /* as in schema.def */
+enum { ALLOW_NONE = 0, ALLOW_ANY = 2, SCAN_NO = 0 }; /* as in schema.def */
+
+/* Of a machine sold with 3 GiB, which is the least that ClamAV is said to need (its manual,
+ * "Installing/Docker": memory requirements). */
+#define CLAMD_MIB 2700
+#define MIB (1024 * 1024)
 
 struct look {
 	const struct control_input *input;
 	const struct json *devices; /* NULL: nothing is shown */
 	bool begins_open;           /* the kernel lets storage in first */
 	char sends[64];             /* the program that sends files over Bluetooth; "": none */
+	bool unscanned;             /* media are to be scanned, and nobody does it */
+	int64_t memory_mib;         /* with 'unscanned'; 0: not said */
 	struct names let_by, not_approved;
 	unsigned plugged, open, refused;
 };
@@ -120,6 +128,41 @@ static void look_at_kernel(struct look *look, struct jsonw *w)
 	plat_gate_close(gate);
 }
 
+/* --- who scans ------------------------------------------------------------------------------- */
+
+static void look_at_scanner(struct look *look)
+{
+	const struct policy *policy = look->input->policy;
+	struct plat_hardware hardware;
+	struct plat_antivirus all;
+	struct err err;
+
+	if (policy_choice(policy, POLICY_REMOVABLE_STORAGE_ALLOW) == ALLOW_NONE ||
+	    policy_choice(policy, POLICY_REMOVABLE_STORAGE_SCAN) == SCAN_NO ||
+	    plat_antivirus(&all, &err) < 0) /* the control of anti-virus says so */
+		return;
+	look->unscanned = true;
+	for (size_t i = 0; i < all.count; i++)
+		if (strcmp(all.products[i].name, "ClamAV") == 0)
+			look->unscanned &= all.products[i].running != PLAT_YES;
+	if (!look->unscanned || plat_hardware(&hardware, &err) < 0)
+		return;
+	look->memory_mib = (int64_t)(hardware.memory_bytes / MIB);
+	plat_hardware_clear(&hardware);
+}
+
+static void judge_scanner(const struct look *look, struct jsonw *w, struct control_result *result)
+{
+	if (!look->unscanned)
+		return;
+	if (!look->memory_mib || look->memory_mib >= CLAMD_MIB) {
+		control_say(result, VERDICT_FAIL, "no-scanner");
+		return;
+	}
+	jsonw_int(w, "memory_mib", look->memory_mib);
+	control_say(result, VERDICT_FAIL, "too-small");
+}
+
 /* --- since when ------------------------------------------------------------------------------ */
 
 /* How often storage would have been refused, until it was not for some time. */
@@ -207,6 +250,7 @@ static void judge(struct look *look, const char *gate, struct jsonw *w,
 		jsonw_string(w, "program", look->sends);
 		control_say(result, VERDICT_FAIL, "bluetooth");
 	}
+	judge_scanner(look, w, result);
 	if (look->not_approved.count)
 		control_say(result, VERDICT_FAIL, "not-approved");
 	if (would && !enforce)
@@ -232,8 +276,10 @@ static int run(const struct control_input *input, struct jsonw *evidence,
 		return -1;
 	for (const struct json *d = shown ? json_first(look.devices) : NULL; d; d = json_next(d))
 		take_shown(&look, d);
-	if (input->mode == MODE_ENFORCE)
+	if (input->mode == MODE_ENFORCE) {
 		look_at_kernel(&look, evidence);
+		look_at_scanner(&look);
+	}
 	judge(&look, gate_state(shown), evidence, result);
 	json_free(shown);
 	return 0;

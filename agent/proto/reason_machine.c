@@ -16,6 +16,13 @@ const struct reason reason_removable_storage[] = {
 	{"bluetooth", "Files can be sent over Bluetooth, as onto a stick: by {program}.",
 	 "Remove bluez-obexd, or see who set its mode: 'dpkg-statoverride --list', "
 	 "'journalctl -u caretaker-gate'."},
+	{"no-scanner", "Media are scanned before they open, and no ClamAV answers: they stay shut.",
+	 "Install clamav-daemon, or see why it does not run: 'systemctl status clamav-daemon'."},
+	{"too-small",
+	 "Media are scanned before they open, and {memory_mib} MiB of memory are too little for "
+	 "ClamAV, which needs 3 GiB: they stay shut.",
+	 "Scan them on another machine, and give such machines a policy with scan = no that takes "
+	 "approved media only."},
 	{"not-approved", "Storage that the policy does not allow is connected: {devices}.",
 	 "Take it away, or approve it at the collector before this control is enforced."},
 	{"would-refuse",

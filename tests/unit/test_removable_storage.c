@@ -5,6 +5,7 @@
 #include "platform/fake/fake_gate.h"
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_os.h"
+#include "platform/fake/fake_software.h"
 
 #define ENFORCE "[removable-storage]\nmode = enforce\n"
 #define AUDIT "[removable-storage]\nmode = audit\n"
@@ -14,6 +15,7 @@ static void begin(void)
 {
 	fake_reset();
 	fake_machine_reset();
+	fake_software_reset();
 	memset(&fake_gate, 0, sizeof(fake_gate));
 	forget();
 }
@@ -149,6 +151,43 @@ static void fails_where_files_go_over_bluetooth_instead(void **state)
 	assert_int_equal(s->verdict, VERDICT_PASS);
 }
 
+static void fails_where_nobody_scans_what_is_to_be_scanned(void **state)
+{
+	struct plat_antivirus *products = &fake_software.antivirus.facts;
+	const char *policy = ENFORCE "allow = approved\nscan = on-open\n";
+	const struct said *s;
+
+	(void)state;
+	begin();
+	shown("enforce", "");
+	fake_software.antivirus.err.code = ERR_NONE;
+	fake_machine.hardware.err.code = ERR_NONE;
+	fake_machine.hardware.facts.memory_bytes = 4000ULL << 20;
+	s = checked(CONTROL_REMOVABLE_STORAGE, policy, NOW);
+	assert_int_equal(s->verdict, VERDICT_FAIL);
+	assert_string_equal(s->why, "no-scanner");
+	fake_machine.hardware.facts.memory_bytes = 1900ULL << 20;
+	s = checked(CONTROL_REMOVABLE_STORAGE, policy, NOW);
+	assert_string_equal(s->why, "too-small");
+	assert_string_equal(s->wrong, "Media are scanned before they open, and 1900 MiB of memory "
+				      "are too little for ClamAV, which needs 3 GiB: they stay "
+				      "shut.");
+	strcpy(products->products[0].name, "ClamAV");
+	products->count = 1;
+	products->products[0].running = PLAT_NO;
+	s = checked(CONTROL_REMOVABLE_STORAGE, policy, NOW);
+	assert_string_equal(s->why, "too-small");
+	/* It runs all the same; nothing is scanned; nothing opens anyway. */
+	products->products[0].running = PLAT_YES;
+	s = checked(CONTROL_REMOVABLE_STORAGE, policy, NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+	products->count = 0;
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE "allow = approved\nscan = no\n", NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+	s = checked(CONTROL_REMOVABLE_STORAGE, ENFORCE "allow = none\nscan = full\n", NOW);
+	assert_int_equal(s->verdict, VERDICT_PASS);
+}
+
 static void audit_says_what_would_have_been_refused(void **state)
 {
 	const struct said *s;
@@ -223,6 +262,7 @@ int main(void)
 		cmocka_unit_test(fails_where_what_was_refused_can_be_used),
 		cmocka_unit_test(fails_where_the_policy_enforces_and_the_gate_does_not),
 		cmocka_unit_test(fails_where_the_kernel_lets_storage_in_before_it_is_refused),
+		cmocka_unit_test(fails_where_nobody_scans_what_is_to_be_scanned),
 		cmocka_unit_test(fails_where_files_go_over_bluetooth_instead),
 		cmocka_unit_test(audit_says_what_would_have_been_refused),
 		cmocka_unit_test(cannot_tell_where_nobody_watches_or_the_word_is_damaged),
