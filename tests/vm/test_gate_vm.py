@@ -288,6 +288,17 @@ def test_new_rules_arm_the_gate_and_rules_that_audit_disarm_it(school):
     follow(school, RULES, 'grep -q "^was" /var/lib/caretaker/gate.armed')
 
 
+def test_rules_that_come_while_the_last_ones_are_followed_are_followed_too(school):
+    # An initramfs takes minutes; while it is made here, the next rules come.
+    school.write('/var/lib/bed.rules', RULES, 0o600)
+    school.run('rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\n[ ! -e /var/lib/bed.rules ] || '
+               'mv /var/lib/bed.rules /var/lib/caretaker/gate.rules\n" > /usr/sbin/update-initramfs; '
+               'chmod 755 /usr/sbin/update-initramfs')
+    follow(school, RULES.replace('enforce', 'audit'),
+           '! [ -e /var/lib/bed.rules ] && grep -q "^was" /var/lib/caretaker/gate.armed')
+    school.run('ln -sf /bin/true /usr/sbin/update-initramfs')
+
+
 # Three kinds at once: what may be used, what is there and closed (nothing scans it here), and what
 # is in a port where storage has no business.
 PORTS = {'OPEN': '1', 'CLOSED': '2', 'SHUT': '3'}
