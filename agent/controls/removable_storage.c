@@ -24,7 +24,7 @@
 #define DAY_S 86400
 #define WOULD_DAYS 14 /* as long as a new school looks on */
 
-enum { ALLOW_NONE = 0, ALLOW_ANY = 2, SCAN_NO = 0 }; /* as in schema.def */
+enum { ALLOW_NONE = 0, SCAN_NO = 0 }; /* as in schema.def */
 
 /* Of a machine sold with 3 GiB, which is the least that ClamAV is said to need (its manual,
  * "Installing/Docker": memory requirements). */
@@ -185,15 +185,6 @@ static int64_t count_would(const struct control_input *input, int64_t *out_since
 	return count;
 }
 
-/* Where any medium may be used, files may go by other ways too. */
-static bool is_for_all(const struct policy *policy)
-{
-	return policy_choice(policy, POLICY_REMOVABLE_STORAGE_ALLOW) == ALLOW_ANY &&
-	       policy_count(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED) == 0 &&
-	       policy_choice(policy, POLICY_REMOVABLE_STORAGE_SCAN) == SCAN_NO &&
-	       !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY);
-}
-
 /* --- the verdict ----------------------------------------------------------------------------- */
 
 static const char *gate_state(const struct json *shown)
@@ -246,7 +237,8 @@ static void judge(struct look *look, const char *gate, struct jsonw *w,
 		control_say(result, VERDICT_FAIL, "gate-off");
 	if (enforce && shut && look->begins_open)
 		control_say(result, VERDICT_FAIL, "gate-late");
-	if (enforce && *look->sends && !is_for_all(input->policy)) {
+	/* Where any medium may be used, files may go by other ways too. */
+	if (enforce && *look->sends && !policy_opens_media_to_all(input->policy)) {
 		jsonw_string(w, "program", look->sends);
 		control_say(result, VERDICT_FAIL, "bluetooth");
 	}

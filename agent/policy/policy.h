@@ -64,6 +64,8 @@ int policy_clock(const struct policy *policy, enum policy_key key); /* minutes *
 unsigned policy_days(const struct policy *policy, enum policy_key key);
 size_t policy_count(const struct policy *policy, enum policy_key key);
 const char *policy_item(const struct policy *policy, enum policy_key key, size_t i);
+/* Any medium may be used by anybody: unencrypted, unscanned, to be read and written. */
+bool policy_opens_media_to_all(const struct policy *policy);
 /* True when an item of the list means 'text': by pattern (text_match()); where the items are ports
  * ("tcp/22" in tcp/20-30) or networks ("10.20.0.7" in 10.20.0.0/16) by range. */
 bool policy_lists(const struct policy *policy, enum policy_key key, const char *text);

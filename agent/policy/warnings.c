@@ -338,17 +338,21 @@ static void check_ports(struct warnings *warnings)
 	}
 }
 
+bool policy_opens_media_to_all(const struct policy *policy)
+{
+	return choice_is(policy, POLICY_REMOVABLE_STORAGE_ALLOW, "any") &&
+	       empty(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED) &&
+	       choice_is(policy, POLICY_REMOVABLE_STORAGE_SCAN, "no") &&
+	       !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY);
+}
+
 static void check_storage(struct warnings *warnings)
 {
 	const struct policy *policy = warnings->policy;
 
 	if (!runs(policy, CONTROL_REMOVABLE_STORAGE))
 		return;
-	if (enforces(policy, CONTROL_REMOVABLE_STORAGE) &&
-	    choice_is(policy, POLICY_REMOVABLE_STORAGE_ALLOW, "any") &&
-	    empty(policy, POLICY_REMOVABLE_STORAGE_ENCRYPTED) &&
-	    choice_is(policy, POLICY_REMOVABLE_STORAGE_SCAN, "no") &&
-	    !policy_flag(policy, POLICY_REMOVABLE_STORAGE_READ_ONLY) &&
+	if (enforces(policy, CONTROL_REMOVABLE_STORAGE) && policy_opens_media_to_all(policy) &&
 	    empty(policy, POLICY_REMOVABLE_STORAGE_FRONT_PORTS))
 		warn(warnings, POLICY_REMOVABLE_STORAGE_MODE,
 		     "enforces nothing: any medium may be used, unencrypted, unscanned, in any "
