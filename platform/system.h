@@ -30,6 +30,7 @@ struct plat_device_event {
 	char action[12];    /* "add", "bind", "change", "remove" */
 	char name[64];      /* "2-1", "sda1" */
 	char port[32];      /* of the USB device that it is or hangs on; "" none */
+	unsigned number;    /* of this plugging in, of a USB device (DEVNUM); 0: unknown */
 	bool concerns;      /* plat_devices_changed() would count it */
 };
 /* 1: '*out' is the next; 0: no more for now; -1: some were lost, look at everything. */

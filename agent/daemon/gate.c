@@ -76,6 +76,8 @@ static void port_event(struct gate *gate, const struct plat_device_event *event)
 	char id[GATE_ID] = "";
 
 	if (strcmp(event->action, "remove") == 0) {
+		if (plugged && gate_is_other_plugging(plugged, event->number))
+			return; /* what has gone was there before it */
 		if (plugged)
 			(void)text_copy(id, sizeof(id), plugged->shown.id);
 		gate_forget(gate, event->name);

@@ -11,18 +11,17 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 
-/* Once a plugging in: what is asked goes to the device itself. */
+/* Once a configuration: what is asked goes to the device itself. */
 static void ask(struct gate *gate, const struct plat_port_device *raw, struct gate_plugged *plugged)
 {
-	uint64_t asking = (uint64_t)raw->number << 16 | raw->configuration << 1 | 1;
 	unsigned char ids[GATE_COMPATIBLE_MAX];
 	size_t len = 0;
 	struct err err;
 
 	if (!gate->rules || !gate_compatible_asks(&gate->device, gate->rules))
 		return;
-	if (plugged->asked != asking) {
-		plugged->asked = asking;
+	if (plugged->asked != raw->configuration + 1) {
+		plugged->asked = raw->configuration + 1;
 		plugged->says_mtp = 0;
 		if (plat_gate_compatible(gate->platform, raw->port, ids, sizeof(ids), &len, &err) ==
 		    0)
@@ -33,14 +32,30 @@ static void ask(struct gate *gate, const struct plat_port_device *raw, struct ga
 	gate_compatible_hold(&gate->device, gate->rules, plugged->says_mtp);
 }
 
+/* Looks come before events do: of a twin that went, of a disk.  What is there by now may have been
+ * plugged in since, and then nothing of the one before it is known of this one. */
+static struct gate_plugged *find_plugging(struct gate *gate, const struct plat_port_device *raw,
+					  bool *out_new)
+{
+	struct gate_plugged *plugged = gate_find(gate, raw->port);
+
+	if (plugged && gate_is_other_plugging(plugged, raw->number)) {
+		gate_forget(gate, raw->port);
+		plugged = NULL;
+	}
+	*out_new = !plugged;
+	return plugged ? plugged : gate_find_or_add(gate, raw->port);
+}
+
 static void look_at_device(struct gate *gate, const struct plat_port_device *raw)
 {
-	bool is_new = !gate_find(gate, raw->port), was_let = false;
-	struct gate_plugged *plugged = gate_find_or_add(gate, raw->port);
+	bool is_new, was_let = false;
+	struct gate_plugged *plugged = find_plugging(gate, raw, &is_new);
 
 	if (!plugged)
 		return;
 	plugged->marked = true;
+	plugged->number = raw->number;
 	gate_facts(raw, &gate->aliases, gate->rules, &gate->device);
 	ask(gate, raw, plugged);
 	/* What an earlier run of ours let through is not plugged in newly. */

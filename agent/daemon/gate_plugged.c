@@ -43,6 +43,11 @@ struct gate_plugged *gate_find_or_add(struct gate *gate, const char *place)
 	return plugged;
 }
 
+bool gate_is_other_plugging(const struct gate_plugged *plugged, unsigned number)
+{
+	return plugged->number && number && plugged->number != number;
+}
+
 void gate_forget(struct gate *gate, const char *place)
 {
 	for (struct gate_plugged **at = &gate->plugged; *at; at = &(*at)->next) {

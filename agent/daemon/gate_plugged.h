@@ -52,7 +52,8 @@ struct gate_plugged {
 	bool marked;           /* seen in this walk */
 	struct gate_facts_shown shown;
 	uint64_t print;
-	uint64_t asked;    /* which plugging in and configuration was asked whether it is MTP */
+	unsigned number;   /* of this plugging in; 0: it has none, or nobody said */
+	unsigned asked;    /* the configuration that was asked whether it is MTP, plus one */
 	uint32_t says_mtp; /* a bit for each interface that is */
 	bool held;         /* some interface of it is the gate's business */
 	bool holds_system;
@@ -109,6 +110,8 @@ void gate_finish(struct gate *gate);
 struct gate_plugged *gate_find(const struct gate *gate, const char *place);
 /* NULL: no room or no memory for one more.  It stays undecided, which is shut. */
 struct gate_plugged *gate_find_or_add(struct gate *gate, const char *place);
+/* Whether what has this number (0: unknown) was plugged in at another time. */
+bool gate_is_other_plugging(const struct gate_plugged *plugged, unsigned number);
 /* It is gone; scans of it end.  What was found at this place is freed. */
 void gate_forget(struct gate *gate, const char *place);
 

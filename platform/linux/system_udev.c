@@ -107,6 +107,14 @@ static void find_below(const char *name, char out[32])
 		gate_holder_of(&gate, mapped.place, out);
 }
 
+/* "007": the kernel's word, at a removal too, when sysfs has forgotten it. */
+static unsigned number_of(const char *text)
+{
+	int64_t number;
+
+	return text && text_int(text, 0, 127, &number) == 0 ? (unsigned)number : 0;
+}
+
 static void describe(struct udev_device *device, struct plat_device_event *out)
 {
 	const char *const said[] = {udev_device_get_subsystem(device),
@@ -121,6 +129,7 @@ static void describe(struct udev_device *device, struct plat_device_event *out)
 		if (said[i])
 			(void)text_copy(to[i], sizes[i], said[i]); /* the kernel's names, short */
 	find_port(udev_device_get_devpath(device), out->port);
+	out->number = number_of(udev_device_get_property_value(device, "DEVNUM"));
 	if (!out->port[0] && strcmp(out->subsystem, "block") == 0)
 		find_below(out->name, out->port);
 	out->concerns = concerns_us(device);

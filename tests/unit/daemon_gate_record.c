@@ -86,23 +86,78 @@ static void a_full_disk_loses_no_count(void **state)
 	assert_non_null(strstr(fake_file_text(EVENTS), "\"type\":\"events-lost\",\"count\":1}"));
 }
 
+static struct plat_port_device *plug_phone(const char *port, unsigned number)
+{
+	struct plat_port_device *device = plug_as(port, 0x4ee1, "PHONE", 6, "01ip01");
+
+	strcpy(device->interfaces[0].text, "MTP");
+	device->number = number;
+	return device;
+}
+
 static void a_phone_that_charges_is_counted_once_a_day(void **state)
 {
 	(void)state;
 	put_rules(BLOCK);
 	start();
 	for (unsigned i = 0; i < 5; i++) {
-		strcpy(plug_as("2-1", 0x4ee1, "PHONE", 6, "01ip01")->interfaces[0].text, "MTP");
+		plug_phone("2-1", 0);
 		bound("2-1");
 		unplug("2-1");
 	}
 	assert_int_equal(lines(), 1);
 	last_line_has("\"type\":\"hardware-seen\",\"count\":1");
 	fake_advance(86400);
-	strcpy(plug_as("2-1", 0x4ee1, "PHONE", 6, "01ip01")->interfaces[0].text, "MTP");
+	plug_phone("2-1", 0);
 	bound("2-1");
 	assert_int_equal(lines(), 2);
 	last_line_has("\"type\":\"hardware-seen\",\"count\":5");
+}
+
+/* A slow machine: the events of what was there are heard when the next is there already. */
+static void what_is_seen_before_its_events_come_is_counted_once(void **state)
+{
+	struct plat_port_device *device;
+
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	device = plug_phone("2-1", 5);
+	bound("2-1");
+	assert_int_equal(lines(), 1);
+	device->number = 6; /* out and in again, and half there */
+	device->interface_count = 0;
+	says("block", "partition", "remove", "sda1", "2-1");
+	device->interface_count = 1;
+	says("block", "disk", "remove", "sda", "2-1");
+	says_of(5, "usb", "usb_device", "remove", "2-1", "2-1");
+	shown_has("PHONE");
+	bound("2-1");
+	unplug("2-1");
+	fake_advance(86400);
+	plug_phone("2-1", 7);
+	bound("2-1");
+	assert_int_equal(lines(), 2);
+	last_line_has("\"type\":\"hardware-seen\",\"count\":2,");
+}
+
+/* And the other way round: each of two that no event parted is one. */
+static void what_came_again_unheard_is_counted_too(void **state)
+{
+	struct plat_port_device *device;
+
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	device = plug_phone("2-1", 5);
+	bound("2-1");
+	device->number = 6;
+	bound("2-1");
+	fake_advance(86400);
+	device->number = 7;
+	bound("2-1");
+	assert_int_equal(lines(), 2);
+	last_line_has("\"type\":\"hardware-seen\",\"count\":2,");
 }
 
 static void a_reference_stays_with_its_device(void **state)
@@ -253,7 +308,7 @@ static void a_vendor_s_own_interface_is_asked_once_whether_it_is_mtp(void **stat
 	fake_gate.compatible = ids;
 	fake_gate.compatible_len = sizeof(ids);
 	start();
-	plug_as("2-1", 0x1666, "60A44C41", 0xff, "00ip00");
+	plug_as("2-1", 0x1666, "60A44C41", 0xff, "00ip00")->number = 3;
 	bound("2-1");
 	bound("2-1");
 	assert_int_equal(fake_gate.asked, 1);
@@ -279,6 +334,8 @@ int main(void)
 		TEST(a_flood_of_serials_is_bounded_and_counted),
 		TEST(a_full_disk_loses_no_count),
 		TEST(a_phone_that_charges_is_counted_once_a_day),
+		TEST(what_is_seen_before_its_events_come_is_counted_once),
+		TEST(what_came_again_unheard_is_counted_too),
 		TEST(a_reference_stays_with_its_device),
 		TEST(an_empty_reader_is_a_line_a_day_and_its_card_an_event),
 		TEST(what_is_shut_before_anything_was_seen_in_it_was_open),

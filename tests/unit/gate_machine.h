@@ -174,10 +174,10 @@ static inline void hold(const char *port, const char *disk, const char *file_sys
 	show_media();
 }
 
-static inline void says(const char *subsystem, const char *type, const char *action,
-			const char *name, const char *port)
+static inline void says_of(unsigned number, const char *subsystem, const char *type,
+			   const char *action, const char *name, const char *port)
 {
-	struct plat_device_event event = {.concerns = true};
+	struct plat_device_event event = {.concerns = true, .number = number};
 
 	strcpy(event.subsystem, subsystem);
 	strcpy(event.type, type);
@@ -185,6 +185,12 @@ static inline void says(const char *subsystem, const char *type, const char *act
 	strcpy(event.name, name);
 	strcpy(event.port, port);
 	gate_device_event(gate, &event);
+}
+
+static inline void says(const char *subsystem, const char *type, const char *action,
+			const char *name, const char *port)
+{
+	says_of(0, subsystem, type, action, name, port);
 }
 
 static inline void bound(const char *port)
