@@ -111,6 +111,8 @@ static int forget_files(struct places *places, struct err *err)
 		TRUST_POLICY,
 		TRUST_KEYS,
 		GATE_RULES_FILE,
+		"hardware/events.jsonl",
+		"hardware/seen",
 		PHONE_CODES_FILE,
 		"device.key.damaged",
 		"device.key.next.damaged",
@@ -131,6 +133,8 @@ static int forget_files(struct places *places, struct err *err)
 			return -1;
 	if (remove_folder_files(places, "spool", err) < 0 ||
 	    remove_folder_files(places, "cache", err) < 0)
+		return -1;
+	if (places_write(places, GATE_REQUEST_FILE, "", 0, err) < 0)
 		return -1;
 	return places_remove(places, FORGETTING, err);
 }

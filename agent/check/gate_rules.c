@@ -385,6 +385,29 @@ static bool says_the_same(const struct buf *old, const struct buf *new)
 	return same;
 }
 
+/* caretaker-gate.path sees the rules change; the request is for when its service runs already, and
+ * the path unit hears of nothing. */
+static int ask_to_follow(struct places *places, struct err *err)
+{
+	return places_write(places, GATE_REQUEST_FILE, "", 0, err);
+}
+
+static int put_in_force(struct places *places, const struct buf *rules, struct err *err)
+{
+	if (places_write(places, GATE_RULES_FILE, rules->data, rules->len, err) < 0)
+		return -1;
+	return ask_to_follow(places, err);
+}
+
+static int end_force(struct places *places, struct err *err)
+{
+	if (!places_has(places, GATE_RULES_FILE))
+		return 0;
+	if (places_remove(places, GATE_RULES_FILE, err) < 0)
+		return -1;
+	return ask_to_follow(places, err);
+}
+
 int gate_rules_refresh(struct agent *agent, struct err *err)
 {
 	struct buf old, new;
@@ -392,7 +415,7 @@ int gate_rules_refresh(struct agent *agent, struct err *err)
 	int ret = -1;
 
 	if (!agent_enrolled(agent))
-		return places_remove(&agent->places, GATE_RULES_FILE, err);
+		return end_force(&agent->places, err);
 	run_note_exceptions(agent); /* of a list that came a moment ago */
 	buf_init(&old, GATE_RULES_MAX + 1);
 	buf_init(&new, GATE_RULES_MAX);
@@ -401,8 +424,7 @@ int gate_rules_refresh(struct agent *agent, struct err *err)
 					&unread) == 0 &&
 			    says_the_same(&old, &new);
 
-		ret = same ? 0
-			   : places_write(&agent->places, GATE_RULES_FILE, new.data, new.len, err);
+		ret = same ? 0 : put_in_force(&agent->places, &new, err);
 	}
 	if (ret < 0)
 		err_wrap(err, GATE_RULES_FILE);

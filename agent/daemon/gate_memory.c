@@ -191,3 +191,9 @@ void gate_memory_clear(struct gate_memory *memory)
 	free(memory->known);
 	memset(memory, 0, sizeof(*memory));
 }
+
+void gate_memory_forget(struct gate_memory *memory)
+{
+	gate_memory_clear(memory);
+	memory->changed = true;
+}

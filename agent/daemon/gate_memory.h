@@ -47,6 +47,8 @@ struct gate_memory {
 void gate_memory_load(struct gate_memory *memory, const char *path);
 int gate_memory_save(struct gate_memory *memory, const char *path, struct err *err);
 void gate_memory_clear(struct gate_memory *memory);
+/* As if nothing was ever seen: the next enrolment may be of another machine (generalise). */
+void gate_memory_forget(struct gate_memory *memory);
 
 /* The device's entry; NULL: it was never seen. */
 struct gate_known *gate_memory_known(struct gate_memory *memory, const char *id);

@@ -82,6 +82,8 @@ void gate_rules_changed(struct gate *gate)
 	if (rules && gate->rules_state && strcmp(gate->rules_state, "none") == 0)
 		gate->memory.fresh = true;
 	/* No rules at all is the end of an enrolment; a damaged file is nobody's decision. */
+	if (!rules && gate->rules && strcmp(state, "none") == 0)
+		gate_memory_forget(&gate->memory);
 	if (rules || strcmp(state, "none") == 0) {
 		gate_rules_free(gate->rules);
 		gate->rules = rules;

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #define GATE_RULES_FILE "gate.rules"
+#define GATE_REQUEST_FILE "gate.request" /* there: these rules are to be followed */
 #define GATE_RULES_MAX (256 * 1024)
 #define GATE_RULES_COUNT_MAX 4096
 

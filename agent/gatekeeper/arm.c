@@ -422,47 +422,23 @@ int keep_disarm(void)
 	return 1;
 }
 
-static int follow_once(void)
+int keep_follow(const char *state)
 {
 	struct gate_rules *rules = NULL;
 	struct err err;
 	int ret;
 
+	keep_set_state(state);
 	if (read_rules(&rules, &err)) {
-		/* Before enrolment there are none.  Rules that cannot be read open nothing. */
+		/* None at all is the time before an enrolment and after its end (generalise).
+		 * Rules that cannot be read open nothing. */
 		if (err.code == ERR_NOTFOUND)
-			return 0;
+			return keep_disarm();
 		log_error("the gate stays as it is: %s", err.msg);
 		return 1;
 	}
 	ret = wants_arms(rules) ? keep_arm() : keep_disarm();
 	gate_rules_free(rules);
-	return ret;
-}
-
-static uint64_t rules_identity(void)
-{
-	struct plat_file_info info = {.identity = 0};
-	char path[KEEP_PATH];
-	struct err err;
-
-	keep_path(path, "%s/" GATE_RULES_FILE, state_folder);
-	(void)plat_file_info(path, &info, &err); /* what cannot be read says so elsewhere */
-	return info.identity;
-}
-
-int keep_follow(const char *state)
-{
-	uint64_t followed;
-	int ret;
-
-	keep_set_state(state);
-	/* An initramfs takes minutes.  systemd's path unit does not hear of rules that come while
-	 * its service still follows the last ones. */
-	do {
-		followed = rules_identity();
-		ret = follow_once();
-	} while (rules_identity() != followed);
 	return ret;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "agent/gatekeeper/gatekeeper.h"
 
+#include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "platform/gate.h"
 #include "platform/os.h"
@@ -11,8 +12,12 @@
 
 #define TIMEOUT_MS (60 * 1000)
 #define OVERRIDE "dpkg-statoverride"
+#define TABLE "/var/lib/dpkg/statoverride"
+#define TABLE_MAX (256 * 1024) /* a minimal system's is some lines */
 
 static const char *const programs[] = {PLAT_GATE_SENDERS};
+
+enum whose { NOBODYS, OURS, ANOTHERS };
 
 /* STATE/gate.obexd names the one that we have shut. */
 static void noted(char out[64])
@@ -28,17 +33,45 @@ bool keep_shuts_bluetooth_files(void)
 	return *program != '\0';
 }
 
+/* A line of dpkg's table is "USER GROUP MODE PATH". */
+static int whose_mode(const char *program, enum whose *out, struct err *err)
+{
+	char path[KEEP_PATH], ours[128];
+	struct buf table;
+	char *at;
+
+	*out = NOBODYS;
+	keep_path(path, TABLE);
+	buf_init(&table, TABLE_MAX);
+	if (plat_file_read(path, TABLE_MAX, &table, err) < 0 && err->code != ERR_NOTFOUND) {
+		buf_clear(&table);
+		return -1;
+	}
+	(void)snprintf(ours, sizeof(ours), "root root 700 %s", program);
+	at = table.data;
+	for (const char *line; (line = keep_cut(&at, "\n"));) {
+		const char *named = strchr(line, '/');
+
+		if (named && strcmp(named, program) == 0)
+			*out = strcmp(line, ours) == 0 ? OURS : ANOTHERS;
+	}
+	buf_clear(&table);
+	return 0;
+}
+
 static int shut_program(const char *program, struct err *err)
 {
 	char path[KEEP_PATH];
-	struct err none;
+	enum whose whose;
 
+	if (whose_mode(program, &whose, err) < 0)
+		return -1;
 	/* Whoever has set its mode knows why. */
-	if (keep_run((const char *const[]){OVERRIDE, "--list", program, NULL}, TIMEOUT_MS, &none) ==
-	    0)
+	if (whose == ANOTHERS)
 		return err_set(err, ERR_DENIED, "dpkg-statoverride has a mode for %s already",
 			       program);
-	if (keep_run((const char *const[]){OVERRIDE, "--update", "--add", "root", "root", "0700",
+	if (whose == NOBODYS &&
+	    keep_run((const char *const[]){OVERRIDE, "--update", "--add", "root", "root", "0700",
 					   program, NULL},
 		     TIMEOUT_MS, err))
 		return -1;
@@ -46,13 +79,18 @@ static int shut_program(const char *program, struct err *err)
 	return plat_file_replace(path, program, strlen(program), PLAT_FILE_PRIVATE, err);
 }
 
+/* Somebody may have taken our mode back meanwhile, or set another: that one stays. */
 static int open_program(const char *program, struct err *err)
 {
 	char path[KEEP_PATH];
+	enum whose whose;
 
-	if (keep_run((const char *const[]){OVERRIDE, "--remove", program, NULL}, TIMEOUT_MS, err))
+	if (whose_mode(program, &whose, err) < 0)
 		return -1;
-	if (keep_exists("%s", program) &&
+	if (whose == OURS &&
+	    keep_run((const char *const[]){OVERRIDE, "--remove", program, NULL}, TIMEOUT_MS, err))
+		return -1;
+	if (whose != ANOTHERS && keep_exists("%s", program) &&
 	    keep_run((const char *const[]){"chmod", "0755", program, NULL}, TIMEOUT_MS, err))
 		return -1;
 	keep_path(path, "%s/gate.obexd", keep_state());

@@ -276,6 +276,14 @@ def test_disarming_brings_the_defaults_back_and_opens_what_is_plugged_in(machine
     assert left == [str(machine.root / 'state/gate.rules')]
 
 
+def test_without_rules_the_gate_is_open_as_before_an_enrolment(machine):
+    assert machine.run('follow') == ''
+    machine.arm()
+    (machine.root / 'state/gate.rules').unlink()
+    assert 'disarmed' in machine.run('follow')
+    assert [str(p) for p in machine.root.rglob('*gate*')] == []
+
+
 def test_rules_that_were_cut_open_nothing(machine):
     machine.arm()
     machine.put('state/gate.rules', RULES.replace('enforce', 'off')[:-4])

@@ -323,6 +323,15 @@ static uint64_t identity(void)
 	return info.exists ? info.identity : 0;
 }
 
+/* Whether the gate was asked to follow the rules since it was asked last. */
+static bool asked(void)
+{
+	bool there = fake_file_text("/state/" GATE_REQUEST_FILE) != NULL;
+
+	assert_works(plat_file_remove("/state/" GATE_REQUEST_FILE, &err));
+	return there;
+}
+
 static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **state)
 {
 	uint64_t first;
@@ -335,11 +344,13 @@ static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **stat
 	assert_works(gate_rules_refresh(&agent, &err));
 	first = identity();
 	assert_true(first);
+	assert_true(asked());
 	/* The next acknowledgement tells the same time. */
 	agent.state.clock.acked_time += 900;
 	agent.state.clock.acked_uptime_ms += 900 * 1000;
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_equal(identity(), first);
+	assert_false(asked());
 	agent.state.clock.acked_time += 100; /* a clock that was off */
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_not_equal(identity(), first);
@@ -347,9 +358,13 @@ static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **stat
 	except("removable-storage", "0951:1666:1", FAKE_NOW + DAY);
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_not_equal(identity(), first);
+	assert_true(asked());
 	agent.identity.device[0] = '\0';
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_equal(identity(), 0);
+	assert_true(asked());
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_false(asked());
 	end();
 }
 

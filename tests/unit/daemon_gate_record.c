@@ -184,6 +184,27 @@ static void a_reference_stays_with_its_device(void **state)
 }
 
 /* A card reader's slot: a disk without a medium, until a card comes. */
+static void the_end_of_an_enrolment_forgets_what_was_seen(void **state)
+{
+	char before[sizeof("0951:1666:60A44C41 234567")];
+
+	(void)state;
+	put_rules(BLOCK);
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_memory_equal(fake_file_text(STATE "/hardware/seen"), "0951:1666:60A44C41 ", 19);
+	(void)snprintf(before, sizeof(before), "%s", fake_file_text(STATE "/hardware/seen"));
+	unplug("2-1");
+	assert_works(plat_file_remove(RULES, &err)); /* generalise */
+	gate_rules_changed(gate);
+	assert_string_equal(fake_file_text(STATE "/hardware/seen"), "");
+	new_rules(BLOCK);
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	assert_null(strstr(fake_file_text(STATE "/hardware/seen"), before));
+}
+
 static struct plat_medium *slot(const char *port)
 {
 	struct plat_medium *disk = &behind[behind_count];
@@ -337,6 +358,7 @@ int main(void)
 		TEST(what_is_seen_before_its_events_come_is_counted_once),
 		TEST(what_came_again_unheard_is_counted_too),
 		TEST(a_reference_stays_with_its_device),
+		TEST(the_end_of_an_enrolment_forgets_what_was_seen),
 		TEST(an_empty_reader_is_a_line_a_day_and_its_card_an_event),
 		TEST(what_is_shut_before_anything_was_seen_in_it_was_open),
 		TEST(a_stick_that_comes_back_as_a_keyboard_types_and_is_told_of),

@@ -42,11 +42,15 @@ class Seat:
         self.serial += 1
         self.guest.write(f'{STATE}/gate.rules', 'caretaker-gate 1\n'
                          f'policy school {self.serial}\nclock {clock}\n{text}end\n', 0o600)
+        self.guest.write(f'{STATE}/gate.request', '', 0o600)
         self.until(lambda: self.shown().get('serial') == self.serial, 'the rules are in force')
-        armed = 'enforce' in text
-        if armed != self.armed:
-            self.until(lambda: (self.call('/usr/libexec/caretaker/caretaker-gate status')[0] == 0)
-                       == armed, f'the gate is {"shut" if armed else "open"}')
+        if ('enforce' in text) != self.armed:
+            self.is_armed('enforce' in text)
+
+    def is_armed(self, armed):
+        """Waits until the gate is shut, or open."""
+        self.until(lambda: (self.call('/usr/libexec/caretaker/caretaker-gate status')[0] == 0)
+                   == armed, f'the gate is {"shut" if armed else "open"}')
         self.armed = armed
 
     def shown(self):

@@ -266,7 +266,8 @@ def follow(guest, rules, until):
     """As caretaker-check leaves new rules; then its path unit does the rest."""
     guest.write('/root/gate.rules', rules)
     guest.run('install -m 600 /root/gate.rules /var/lib/caretaker/new && '
-              'mv /var/lib/caretaker/new /var/lib/caretaker/gate.rules')
+              'mv /var/lib/caretaker/new /var/lib/caretaker/gate.rules; '
+              'touch /var/lib/caretaker/gate.request')
     guest.until(until, 600)
 
 
@@ -281,7 +282,8 @@ def test_new_rules_arm_the_gate_and_rules_that_audit_disarm_it(school):
     assert not sends_files_over_bluetooth(school)
     assert school.run(f'{HELPER} status').startswith('gate             armed')
     assert HELPER[1:] in school.run('lsinitramfs /boot/initrd.img-*').split()
-    school.run(QUICK)
+    # Somebody takes back what was set, and leaves the mode.
+    school.run(f'{QUICK}; dpkg-statoverride --remove {OBEXD}')
     follow(school, RULES.replace('enforce', 'audit'), '! [ -e /var/lib/caretaker/gate.armed ]')
     assert school.call(f'ls {" ".join(FILES)}')[1] == ''
     assert sends_files_over_bluetooth(school)
@@ -291,9 +293,9 @@ def test_new_rules_arm_the_gate_and_rules_that_audit_disarm_it(school):
 def test_rules_that_come_while_the_last_ones_are_followed_are_followed_too(school):
     # An initramfs takes minutes; while it is made here, the next rules come.
     school.write('/var/lib/bed.rules', RULES, 0o600)
-    school.run('rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\n[ ! -e /var/lib/bed.rules ] || '
-               'mv /var/lib/bed.rules /var/lib/caretaker/gate.rules\n" > /usr/sbin/update-initramfs; '
-               'chmod 755 /usr/sbin/update-initramfs')
+    school.run('rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\ncd /var/lib\n[ ! -e bed.rules ] || '
+               '{ mv bed.rules caretaker/gate.rules; touch caretaker/gate.request; }\n" '
+               '> /usr/sbin/update-initramfs; chmod 755 /usr/sbin/update-initramfs')
     follow(school, RULES.replace('enforce', 'audit'),
            '! [ -e /var/lib/bed.rules ] && grep -q "^was" /var/lib/caretaker/gate.armed')
     school.run('ln -sf /bin/true /usr/sbin/update-initramfs')

@@ -407,8 +407,9 @@ def test_at_the_rear_only_what_was_there_at_the_enrolment_works(seat, image):
     seat.verdict('OLD-1', 'open')
     # As before the enrolment: no rules, and nothing was ever seen.
     seat.run(f'systemctl stop caretakerd; rm -f {STATE}/hardware/seen {STATE}/gate.rules; '
-             'systemctl start caretakerd')
+             f'touch {STATE}/gate.request; systemctl start caretakerd')
     seat.until(lambda: seat.shown().get('rules') == 'none', 'nobody is enrolled')
+    seat.is_armed(False)
     before = seat.disks()
     enforced = ANY.replace('hardware audit', 'hardware enforce')
     seat.rules(enforced + 'port rear 2-* 18\n')
