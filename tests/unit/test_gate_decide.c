@@ -1,85 +1,6 @@
 /* Every stance of the five schools and the DfE: rules and a device in, the decision out.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
-
-#include "agent/gate/decide.h"
-#include "agent/gate/hold.h"
-
-#define NOW INT64_C(1795328400)
-#define HEAD "caretaker-gate 1\npolicy p 1\nmode storage enforce 1\nmode hardware enforce 2\n"
-#define APPROVED "set allow approved 14\n"
-#define ANY "set allow any 14\n"
-#define STICK "stick 0951:1666:60A4* 0 any - 15\n"
-
-enum what {
-	KINGSTON, /* 0951:1666 with a serial */
-	NAMELESS, /* the same without */
-	GARBLED,  /* with one that is no text */
-	MICROBIT, /* storage, HID, serial, all with one serial */
-	PHONE,    /* MTP */
-	CAMERA,   /* PTP */
-	KEYBOARD,
-	KEYBOARD_AND_STICK,
-	NETWORK,
-	PRINTER_WITH_DISC,
-	BRAILLE, /* a vendor's own class */
-};
-
-static void add(struct gate_device *device, unsigned class, unsigned subclass, unsigned protocol,
-		const char *text)
-{
-	struct gate_interface *interface = &device->interfaces[device->interface_count++];
-
-	interface->class = (uint8_t) class;
-	interface->subclass = (uint8_t)subclass;
-	interface->protocol = (uint8_t)protocol;
-	snprintf(interface->text, sizeof(interface->text), "%s", text);
-	gate_modalias(device, device->interface_count - 1, interface->modalias);
-}
-
-static struct gate_device make(enum what what)
-{
-	struct gate_device device = {.port = "1-3", .vendor = 0x0951, .product = 0x1666};
-	const char *serial = "60A44C413FAE";
-
-	switch (what) {
-	case NAMELESS:
-	case GARBLED:
-	case KINGSTON:
-		serial = what == NAMELESS ? "" : what == GARBLED ? "60A4\x01" : serial;
-		add(&device, 0x08, 6, 0x50, "");
-		break;
-	case MICROBIT:
-		device.vendor = 0x0d28;
-		device.product = 0x0204;
-		add(&device, 0x08, 6, 0x50, "");
-		add(&device, 0x02, 2, 1, "");
-		add(&device, 0x03, 0, 0, "");
-		break;
-	case PHONE:
-		device.vendor = 0x18d1;
-		add(&device, 0xff, 0xff, 0, "MTP");
-		break;
-	case CAMERA: add(&device, 0x06, 1, 1, ""); break;
-	case KEYBOARD: add(&device, 0x03, 1, 1, ""); break;
-	case KEYBOARD_AND_STICK:
-		add(&device, 0x03, 1, 1, "");
-		add(&device, 0x08, 6, 0x50, "");
-		add(&device, 0x02, 6, 0, "");
-		break;
-	case NETWORK: add(&device, 0x02, 6, 0, ""); break;
-	case PRINTER_WITH_DISC:
-		add(&device, 0x07, 1, 2, "");
-		add(&device, 0x08, 6, 0x50, "");
-		break;
-	case BRAILLE:
-		device.vendor = 0x0904;
-		add(&device, 0xff, 0, 0, "");
-		break;
-	}
-	gate_device_says(&device, serial, "", "");
-	return device;
-}
+#include "tests/unit/decide_helpers.h"
 
 struct decide_case {
 	const char *rules;
@@ -89,33 +10,6 @@ struct decide_case {
 	const char *why;
 	int line;
 };
-
-static struct gate_rules *rules_of(const char *more)
-{
-	struct gate_rules *rules = NULL;
-	char text[1024];
-
-	snprintf(text, sizeof(text), "%s%send\n", HEAD, more);
-	assert_works(gate_rules_parse(text, strlen(text), &rules, &err));
-	return rules;
-}
-
-static struct gate_decision decide(const char *rules_text, enum what what,
-				   struct gate_around around)
-{
-	struct gate_rules *rules = rules_of(rules_text);
-	struct gate_device device = make(what);
-	struct gate_decision decision;
-
-	if (around.now == 0) {
-		around.now = NOW;
-		around.now_known = true;
-	}
-	gate_hold(&device, rules);
-	gate_decide(rules, &device, &around, &decision);
-	gate_rules_free(rules);
-	return decision;
-}
 
 static void run(const struct decide_case *cases, size_t count)
 {
@@ -344,74 +238,6 @@ static void a_serial_that_identifies_nothing_is_decided_by_the_policy(void **sta
 
 	(void)state;
 	RUN(cases);
-}
-
-static void conditions_are_judged_at_the_medium(void **state)
-{
-#define ENCRYPTED "set encrypted luks,bitlocker,hardware 15\n"
-	static const struct {
-		const char *rules;
-		unsigned encrypted;
-		enum gate_scan scan;
-		bool read_only;
-		enum gate_verb verb;
-	} cases[] = {
-		{ANY, 0, GATE_SCAN_NONE, false, GATE_OPEN},
-		{ANY "set read_only yes 3\n", 0, GATE_SCAN_NONE, true, GATE_READ_ONLY},
-		{ANY ENCRYPTED, 7, GATE_SCAN_NONE, false, GATE_JUDGE},
-		{ANY "set scan full 3\n", 0, GATE_SCAN_FULL, false, GATE_JUDGE},
-		{ANY ENCRYPTED "set scan on-open 3\nset read_only yes 4\n", 7, GATE_SCAN_ON_OPEN,
-		 true, GATE_JUDGE},
-		{APPROVED ENCRYPTED "set scan full 3\n" STICK, 7, GATE_SCAN_FULL, false,
-		 GATE_JUDGE},
-		{APPROVED "stick 0951:1666 0 encrypted - 3\n", 7, GATE_SCAN_NONE, false,
-		 GATE_JUDGE},
-		{APPROVED "set encrypted luks 15\nstick 0951:1666 0 encrypted - 3\n", 1,
-		 GATE_SCAN_NONE, false, GATE_JUDGE},
-		{APPROVED "stick 0951:1666 0 read-only - 3\n", 0, GATE_SCAN_NONE, true,
-		 GATE_READ_ONLY},
-		/* The policy's own approval is bound by the policy's conditions ... */
-		{APPROVED ENCRYPTED "set read_only yes 4\nstick 0951:1666 0 any - 3\n", 7,
-		 GATE_SCAN_NONE, true, GATE_JUDGE},
-		/* ... an exception is made for what they would refuse, but never for the scan. */
-		{APPROVED ENCRYPTED
-		 "set read_only yes 4\nset scan full 5\nstick 0951:1666 1795400000 any EX-1 0\n",
-		 0, GATE_SCAN_FULL, false, GATE_JUDGE},
-		{APPROVED ENCRYPTED "stick 0951:1666 1795400000 read-only EX-1 0\n", 0,
-		 GATE_SCAN_NONE, true, GATE_READ_ONLY},
-		{APPROVED "stick 0951:1666 1795400000 encrypted EX-1 0\n", 7, GATE_SCAN_NONE, false,
-		 GATE_JUDGE},
-		/* An approval may ask for more than the rules do, never for less of a scan. */
-		{APPROVED ENCRYPTED "stick 0951:1666 1795400000 read-only,scanned EX-1 0\n", 0,
-		 GATE_SCAN_FULL, true, GATE_JUDGE},
-		{APPROVED ENCRYPTED
-		 "stick 0951:1666 1795400000 encrypted,read-only,scanned EX-1 0\n",
-		 7, GATE_SCAN_FULL, true, GATE_JUDGE},
-		{APPROVED "stick 0951:1666 1795400000 any,scanned EX-1 0\n", 0, GATE_SCAN_FULL,
-		 false, GATE_JUDGE},
-		{APPROVED "set scan on-open 3\nstick 0951:1666 1795400000 any,scanned EX-1 0\n", 0,
-		 GATE_SCAN_ON_OPEN, false, GATE_JUDGE},
-		{APPROVED "stick 0951:1666 0 any,scanned - 3\n", 0, GATE_SCAN_FULL, false,
-		 GATE_JUDGE},
-		/* Of two as wide, the one that asks for less. */
-		{APPROVED "stick 0951:1666 1795400000 any,scanned EX-1 0\n"
-			  "stick 0951:1666 1795330000 any EX-2 0\n",
-		 0, GATE_SCAN_NONE, false, GATE_OPEN},
-		{APPROVED "stick 0951:1666 1795400000 encrypted,read-only EX-1 0\n"
-			  "stick 0951:1666 1795330000 encrypted,scanned EX-2 0\n",
-		 7, GATE_SCAN_FULL, false, GATE_JUDGE},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct gate_decision got =
-			decide(cases[i].rules, KINGSTON, (struct gate_around){0});
-
-		if (got.verb != cases[i].verb || got.encrypted != cases[i].encrypted ||
-		    got.scan != cases[i].scan || got.read_only != cases[i].read_only)
-			fail_msg("case %zu: verb %d encrypted %u scan %d read-only %d", i,
-				 (int)got.verb, got.encrypted, (int)got.scan, got.read_only);
-	}
 }
 
 static void storage_belongs_in_the_ports_that_the_policy_names(void **state)
@@ -657,55 +483,6 @@ static void off_and_audit_are_said_with_the_decision(void **state)
 	}
 }
 
-static void each_interface_opens_by_itself(void **state)
-{
-	struct gate_rules *rules = rules_of(ENCRYPTED ANY "refuse class network 30\n");
-	struct gate_device device = make(KEYBOARD_AND_STICK), phone = make(PHONE);
-	const struct gate_around around = {.now = NOW, .now_known = true};
-	struct gate_decision got;
-
-	(void)state;
-	gate_hold(&device, rules);
-	gate_hold(&phone, rules);
-	gate_decide(rules, &device, &around, &got);
-	assert_int_equal(got.verb, GATE_JUDGE);
-	assert_true(gate_may_open(rules, &got, &device.interfaces[0]));
-	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));
-	assert_false(gate_may_open(rules, &got, &device.interfaces[2]));
-	assert_false(gate_may_open(rules, &got, &phone.interfaces[0])); /* no disk to judge */
-	got.verb = GATE_OPEN; /* of the storage: it says nothing of the network card */
-	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));
-	assert_false(gate_may_open(rules, &got, &device.interfaces[2]));
-	got.verb = GATE_REFUSE;
-	assert_true(gate_may_open(rules, &got, &device.interfaces[0]));
-	assert_false(gate_may_open(rules, &got, &device.interfaces[1]));
-	gate_rules_free(rules);
-	rules = rules_of("");
-	rules->storage_mode = GATE_AUDIT; /* touches nothing */
-	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));
-	gate_rules_free(rules);
-}
-
-static void a_refused_medium_names_the_line_that_refused_it(void **state)
-{
-	static const struct gate_medium plain = {.bytes = 1 << 24},
-					clear = {.bytes = 1 << 24,
-						 .file_system = "vfat",
-						 .unlocked = true,
-						 .scanned = GATE_INFECTED};
-	struct gate_decision device = decide(ANY "set encrypted luks 15\nset scan full 16\n",
-					     KINGSTON, (struct gate_around){0}),
-			     got;
-
-	(void)state;
-	assert_int_equal(device.line, 14);
-	gate_decide_medium(&device, &plain, &got);
-	assert_int_equal(got.line, 15);
-	gate_decide_medium(&device, &clear, &got);
-	assert_string_equal(got.why, "infected");
-	assert_int_equal(got.line, 16);
-}
-
 static void a_card_reader_is_quiet_by_its_name_or_its_driver(void **state)
 {
 	static const char *const names[] = {"USB2.0 Card Reader", "USB3.0-CRW", "Multi-Card",
@@ -737,105 +514,6 @@ static void a_card_reader_is_quiet_by_its_name_or_its_driver(void **state)
 	gate_rules_free(rules);
 }
 
-static void each_partition_is_judged_by_itself(void **state)
-{
-	static const struct {
-		struct gate_decision device;
-		struct gate_medium medium;
-		enum gate_verb verb;
-		const char *why;
-	} cases[] = {
-#define JUDGED(...) {.verb = GATE_JUDGE, .why = "allowed", __VA_ARGS__}
-#define DISK(...) \
-	{ \
-		.bytes = 1 << 24, __VA_ARGS__ \
-	}
-#define LUKS .file_system = "crypto_LUKS"
-		{JUDGED(.encrypted = 7), DISK(LUKS), GATE_OPEN, "allowed"},
-		{JUDGED(.encrypted = 7, .read_only = true), DISK(LUKS), GATE_READ_ONLY, "allowed"},
-		{JUDGED(.encrypted = 7), DISK(.file_system = "BitLocker"), GATE_OPEN, "allowed"},
-		{JUDGED(.encrypted = 1), DISK(.file_system = "BitLocker"), GATE_REFUSE, "plain"},
-		{JUDGED(.encrypted = 2), DISK(LUKS), GATE_REFUSE, "plain"},
-		{JUDGED(.encrypted = 7), DISK(LUKS, .null_cipher = true), GATE_REFUSE,
-		 "null-cipher"},
-		{JUDGED(.encrypted = 7), DISK(.file_system = "vfat"), GATE_REFUSE, "plain"},
-		{JUDGED(.encrypted = 7), DISK(.file_system = ""), GATE_REFUSE, "plain"},
-		{JUDGED(.encrypted = 7, .plain = GATE_PLAIN_READ_ONLY), DISK(.file_system = "vfat"),
-		 GATE_READ_ONLY, "plain"},
-		{JUDGED(.encrypted = 7, .plain = GATE_PLAIN_READ_ONLY, .scan = GATE_SCAN_FULL),
-		 DISK(.file_system = "vfat"), GATE_REFUSE, "not-scanned"},
-		{JUDGED(.encrypted = 7, .self_encrypting = true), DISK(.file_system = "vfat"),
-		 GATE_OPEN, "allowed"},
-		{JUDGED(.encrypted = 7, .self_encrypting = true), DISK(.optical = true),
-		 GATE_READ_ONLY, "unlocker"},
-		{JUDGED(.encrypted = 7), DISK(.optical = true), GATE_REFUSE, "plain"},
-		{JUDGED(.encrypted = 7, .scan = GATE_SCAN_FULL), DISK(LUKS), GATE_OPEN, "allowed"},
-		{JUDGED(.encrypted = 7, .scan = GATE_SCAN_FULL),
-		 DISK(.file_system = "vfat", .unlocked = true), GATE_REFUSE, "not-scanned"},
-		{JUDGED(.encrypted = 7, .scan = GATE_SCAN_FULL),
-		 DISK(.file_system = "vfat", .unlocked = true, .scanned = GATE_CLEAN), GATE_OPEN,
-		 "allowed"},
-		{JUDGED(.scan = GATE_SCAN_FULL), DISK(.scanned = GATE_UNSCANNED), GATE_REFUSE,
-		 "not-scanned"},
-		{JUDGED(.scan = GATE_SCAN_ON_OPEN), DISK(.scanned = GATE_UNSCANNED), GATE_REFUSE,
-		 "not-scanned"},
-		{JUDGED(.scan = GATE_SCAN_ON_OPEN), DISK(.scanned = GATE_GUARDED), GATE_READ_ONLY,
-		 "allowed"},
-		{JUDGED(.scan = GATE_SCAN_ON_OPEN), DISK(.scanned = GATE_CLEAN), GATE_OPEN,
-		 "allowed"},
-		{JUDGED(.scan = GATE_SCAN_FULL), DISK(.scanned = GATE_GUARDED), GATE_REFUSE,
-		 "not-scanned"},
-		{JUDGED(.scan = GATE_SCAN_ON_OPEN), DISK(.scanned = GATE_INFECTED), GATE_REFUSE,
-		 "infected"},
-		{JUDGED(.scan = GATE_SCAN_FULL), DISK(.scanned = GATE_UNSCANNABLE), GATE_REFUSE,
-		 "unscannable"},
-		{JUDGED(.scan = GATE_SCAN_FULL), DISK(.scanned = GATE_CLEAN), GATE_OPEN, "allowed"},
-		{JUDGED(.scan = GATE_SCAN_FULL, .read_only = true), DISK(.scanned = GATE_CLEAN),
-		 GATE_READ_ONLY, "allowed"},
-		{JUDGED(.max_bytes = 1 << 24), DISK(.scanned = GATE_UNSCANNED), GATE_OPEN,
-		 "allowed"},
-		{JUDGED(.max_bytes = (1 << 24) - 1), DISK(.scanned = GATE_UNSCANNED), GATE_REFUSE,
-		 "too-large"},
-		{JUDGED(.max_bytes = (1 << 24) - 1), DISK(.whole_disk = true), GATE_REFUSE,
-		 "too-large"},
-		{JUDGED(.max_bytes = 1 << 24), DISK(.device_bytes = 2 << 24), GATE_REFUSE,
-		 "too-large"},
-		{JUDGED(.encrypted = 7), DISK(.whole_disk = true), GATE_PASS, "parts-decide"},
-		{JUDGED(.encrypted = 7), {.bytes = 0}, GATE_PASS, "no-medium"},
-		{{.verb = GATE_OPEN, .why = "allowed"}, {.bytes = 0}, GATE_PASS, "no-medium"},
-		{{.verb = GATE_REFUSE, .why = "not-approved"},
-		 DISK(LUKS),
-		 GATE_REFUSE,
-		 "not-approved"},
-		{{.verb = GATE_OPEN, .why = "allowed"},
-		 DISK(.optical = false),
-		 GATE_OPEN,
-		 "allowed"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct gate_decision got;
-
-		gate_decide_medium(&cases[i].device, &cases[i].medium, &got);
-		if (got.verb != cases[i].verb || strcmp(got.why, cases[i].why) != 0)
-			fail_msg("case %zu: verb %d '%s'", i, (int)got.verb, got.why);
-	}
-}
-
-static void a_model_that_encrypts_by_itself_counts_where_the_policy_says_hardware(void **state)
-{
-	static const char model[] = "model hardware-encrypted 0951:1666 3\n";
-	char rules[256];
-
-	(void)state;
-	snprintf(rules, sizeof(rules), ANY ENCRYPTED "%s", model);
-	assert_true(decide(rules, KINGSTON, (struct gate_around){0}).self_encrypting);
-	snprintf(rules, sizeof(rules), ANY "set encrypted luks 3\n%s", model);
-	assert_false(decide(rules, KINGSTON, (struct gate_around){0}).self_encrypting);
-	assert_false(decide(ANY ENCRYPTED, KINGSTON, (struct gate_around){0}).self_encrypting);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -844,10 +522,8 @@ int main(void)
 		cmocka_unit_test(of_two_approvals_the_wider_and_then_the_longer_counts),
 		cmocka_unit_test(an_end_cannot_be_trusted_to_an_unknown_clock),
 		cmocka_unit_test(a_serial_that_identifies_nothing_is_decided_by_the_policy),
-		cmocka_unit_test(conditions_are_judged_at_the_medium),
 		cmocka_unit_test(storage_belongs_in_the_ports_that_the_policy_names),
 		cmocka_unit_test(class_sets_open_whatever_else_holds),
-		cmocka_unit_test(a_refused_medium_names_the_line_that_refused_it),
 		cmocka_unit_test(a_card_reader_is_quiet_by_its_name_or_its_driver),
 		cmocka_unit_test(what_holds_the_system_is_never_refused),
 		cmocka_unit_test(hardware_refuses_what_it_names_and_never_what_people_need),
@@ -856,10 +532,6 @@ int main(void)
 		cmocka_unit_test(media_that_are_not_usb_follow_the_same_rules),
 		cmocka_unit_test(what_is_no_event_is_quiet_and_what_may_be_asked_for_is_said),
 		cmocka_unit_test(off_and_audit_are_said_with_the_decision),
-		cmocka_unit_test(each_interface_opens_by_itself),
-		cmocka_unit_test(each_partition_is_judged_by_itself),
-		cmocka_unit_test(
-			a_model_that_encrypts_by_itself_counts_where_the_policy_says_hardware),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
