@@ -1,6 +1,6 @@
 /* A machine that does what a kernel does, for tests of the storage gate's part of the daemon: what
- * is plugged, what the gate does to it, and what it puts on record. SPDX-License-Identifier:
- * Apache-2.0 */
+ * is plugged, what the gate does to it, and what it puts on record.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CARETAKER_TESTS_GATE_MACHINE_H
 #define CARETAKER_TESTS_GATE_MACHINE_H
 
