@@ -81,8 +81,10 @@ static void decide(struct gate *gate, struct gate_plugged *plugged)
 	else if (plugged->alone)
 		around.kind = GATE_KIND_CARD;
 	gate_decide(gate->rules, &gate->device, &around, &plugged->decision);
-	/* Another approval than the one it changed under: whoever gave it knows it as it is now. */
-	if (known && around.changed && strcmp(plugged->decision.why, "changed-device") == 0 &&
+	/* Another approval than the one it changed under: whoever gave it knows it as it is now,
+	 * where the policy takes somebody's word for what a serial cannot tell. */
+	if (known && around.changed && gate->rules->weak_serial == GATE_WEAK_ASK &&
+	    strcmp(plugged->decision.why, "changed-device") == 0 &&
 	    strcmp(known->approval, plugged->decision.exception) != 0) {
 		known->print = 0;
 		around.changed = false;

@@ -137,8 +137,30 @@ static void an_approved_stick_that_looks_different_is_said_so(void **state)
 	bound("2-1");
 	assert_string_equal(done, "");
 	last_line_has("\"why\":\"changed-device\"");
-	/* Whoever approves it anew knows it as it is now. */
+	/* Where the policy asks nobody about such, it stays so, whoever approves it ... */
 	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-2 0\n");
+	assert_string_equal(done, "");
+	/* ... until what it was approved as is taken back. */
+	new_rules(APPROVED);
+	last_line_has("\"why\":\"not-approved\"");
+	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-3 0\n");
+	assert_string_equal(done, "let 2-1:1.0");
+}
+
+static void whoever_approves_a_changed_stick_where_the_policy_asks_knows_it_as_it_is(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "set weak_serial ask 5\nstick 0951:1666:60A44C41 0 any EX-1 0\n");
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	unplug("2-1");
+	strcpy(plug("2-1", "60A44C41")->model, "Rubber Ducky");
+	done[0] = '\0';
+	bound("2-1");
+	assert_string_equal(done, "");
+	last_line_has("\"why\":\"changed-device\"");
+	new_rules(APPROVED "set weak_serial ask 5\nstick 0951:1666:60A44C41 0 any EX-2 0\n");
 	assert_string_equal(done, "let 2-1:1.0");
 }
 
@@ -152,6 +174,7 @@ int main(void)
 		TEST(a_person_s_approval_ends_when_somebody_else_sits_there),
 		TEST(two_sticks_with_one_serial_are_both_refused),
 		TEST(an_approved_stick_that_looks_different_is_said_so),
+		TEST(whoever_approves_a_changed_stick_where_the_policy_asks_knows_it_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
