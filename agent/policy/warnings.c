@@ -327,6 +327,10 @@ static void check_ports(struct warnings *warnings)
 	enum policy_key front = POLICY_REMOVABLE_STORAGE_FRONT_PORTS;
 	int64_t most = policy_number(policy, POLICY_REMOVABLE_STORAGE_MAX_HUBS);
 
+	if (!empty(policy, front) && choice_is(policy, POLICY_REMOVABLE_STORAGE_ALLOW, "none"))
+		warn(warnings, front,
+		     "'front_ports' opens nothing: 'allow' is none, so that only an exception or a "
+		     "board of 'classroom' works there");
 	check_apart(warnings, front, POLICY_HARDWARE_REAR_PORTS);
 	for (size_t i = 0; i < policy_count(policy, front); i++) {
 		const char *port = policy_item(policy, front, i);
@@ -409,17 +413,40 @@ static void check_tables(struct warnings *warnings)
 	}
 }
 
+/* Words that a policy may hold and that the gate knows no interface for (agent/gate/hold.c): they
+ * are no USB device's, or nobody is refused one. */
+static void check_classes(struct warnings *warnings)
+{
+	static const struct {
+		const char *class, *why;
+	} unrefused[] = {
+		{"printer", "a printer is only reported"},
+		{"firewire", "a disk on it is removable storage, of the kind card"},
+		{"thunderbolt", "a disk behind it is removable storage, of the kind usb"},
+	};
+	enum policy_key classes = POLICY_HARDWARE_REFUSED_CLASSES;
+
+	for (size_t i = 0; i < sizeof(unrefused) / sizeof(*unrefused); i++)
+		if (policy_lists(warnings->policy, classes, unrefused[i].class))
+			warn(warnings, classes, "'%s' of 'refused_classes' refuses nothing: %s",
+			     unrefused[i].class, unrefused[i].why);
+}
+
 static void check_hardware(struct warnings *warnings)
 {
 	const struct policy *policy = warnings->policy;
 
 	if (!runs(policy, CONTROL_HARDWARE))
 		return;
+	check_classes(warnings);
 	check_tables(warnings);
 	check_apart(warnings, POLICY_HARDWARE_APPROVED_DEVICES, POLICY_HARDWARE_REFUSED_DEVICES);
-	if (runs(policy, CONTROL_REMOVABLE_STORAGE))
-		check_apart(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,
-			    POLICY_HARDWARE_REFUSED_DEVICES);
+	if (!runs(policy, CONTROL_REMOVABLE_STORAGE))
+		return;
+	check_apart(warnings, POLICY_REMOVABLE_STORAGE_APPROVED_STICKS,
+		    POLICY_HARDWARE_REFUSED_DEVICES);
+	check_apart(warnings, POLICY_REMOVABLE_STORAGE_HARDWARE_ENCRYPTED,
+		    POLICY_HARDWARE_REFUSED_DEVICES);
 }
 
 static void check_software(struct warnings *warnings)

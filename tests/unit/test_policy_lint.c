@@ -252,6 +252,25 @@ static const struct {
 	 "[hardware]\nrefused_devices = 0951:1666\n",
 	 "p:3: warning: '0951:1666' of 'approved_sticks' is also meant by [hardware] "
 	 "refused_devices\n"},
+	{"[removable-storage]\nhardware_encrypted = 0984:1407\n"
+	 "[hardware]\nrefused_devices = 0984:*\n",
+	 "p:2: warning: '0984:1407' of 'hardware_encrypted' is also meant by [hardware] "
+	 "refused_devices\n"},
+	{"[removable-storage]\nhardware_encrypted = 0984:1407\n"
+	 "[hardware]\nrefused_devices = 0951:*\n",
+	 NULL},
+	{"[hardware]\nrefused_classes = network, printer\n",
+	 "p:2: warning: 'printer' of 'refused_classes' refuses nothing: a printer is only "
+	 "reported\n"},
+	{"[hardware]\nrefused_classes = firewire\n",
+	 "p:2: warning: 'firewire' of 'refused_classes' refuses nothing: a disk on it is removable "
+	 "storage, of the kind card\n"},
+	{"[hardware]\nrefused_classes = modem\nrefused_classes = thunderbolt\n",
+	 "p:2: warning: 'thunderbolt' of 'refused_classes' refuses nothing: a disk behind it is "
+	 "removable storage, of the kind usb\n"},
+	{"[hardware]\nrefused_classes = network, wireless, bluetooth, modem, scanner, serial, "
+	 "phone, game, other\n",
+	 NULL},
 	{"[removable-storage]\nask = yes\n[exceptions]\ncontrols = hardware\n",
 	 "p:2: warning: people may ask for what nobody can grant: [exceptions] allows none for "
 	 "removable-storage\n"},
@@ -287,10 +306,15 @@ static const struct {
 	{"[removable-storage]\nscan = on-open\nread_only = no\n",
 	 "p:3: warning: 'read_only' is no, but with 'scan' on-open media can be read only\n"},
 	{"[removable-storage]\nscan = on-open\nread_only = yes\n", NULL},
-	{"[removable-storage]\nfront_ports = 1-1, 1-2\n[hardware]\nrear_ports = 1-2\n",
-	 "p:2: warning: '1-2' of 'front_ports' is also meant by [hardware] rear_ports\n"},
-	{"[removable-storage]\nfront_ports = 1-1.4\nmax_hubs = 0\n",
-	 "p:2: warning: '1-1.4' of 'front_ports' lies behind more hubs than 'max_hubs' allows\n"},
+	{"[removable-storage]\nallow = approved\nfront_ports = 1-1, 1-2\n"
+	 "[hardware]\nrear_ports = 1-2\n",
+	 "p:3: warning: '1-2' of 'front_ports' is also meant by [hardware] rear_ports\n"},
+	{"[removable-storage]\nallow = none\nfront_ports = 1-1\n",
+	 "p:3: warning: 'front_ports' opens nothing: 'allow' is none, so that only an exception or "
+	 "a board of 'classroom' works there\n"},
+	{"[removable-storage]\nallow = any\nfront_ports = 1-1\n", NULL},
+	{"[removable-storage]\nallow = approved\nfront_ports = 1-1.4\nmax_hubs = 0\n",
+	 "p:3: warning: '1-1.4' of 'front_ports' lies behind more hubs than 'max_hubs' allows\n"},
 	{"[removable-storage]\nallow = approved\napproved_sticks = 0951:1666:60A4*\n"
 	 "[hardware]\nrefused_devices = 0951:1666\n",
 	 "p:3: warning: '0951:1666:60A4*' of 'approved_sticks' is also meant by [hardware] "
