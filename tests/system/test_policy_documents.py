@@ -1,6 +1,7 @@
 """The policies and the manual page that are shipped: made from schema.def, and each line of a school's
 policy under the clause it serves.
 SPDX-License-Identifier: Apache-2.0"""
+import configparser
 import re
 import shutil
 import subprocess
@@ -65,6 +66,36 @@ def test_default_policy_and_manual_page_are_made_from_the_schema():
     done = subprocess.run([ROOT / "tools/dev/make-policy-documents", "--check"],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def examples():
+    """The policies of the manual page's EXAMPLES."""
+    page = (ROOT / "pkg/man/caretaker-policy.5").read_text()
+    return re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page[page.index(".Sh EXAMPLES"):], re.M | re.S)
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda text: " ".join(text.split()[:6]))
+def test_lint_finds_an_example_of_the_manual_page_good(program, tmp_path, example):
+    policy = tmp_path / "example.ini"
+    policy.write_text(example)
+    done = program("caretaker", "policy", "lint", policy)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{policy}: good\n", "")
+
+
+def keys(text, *sections):
+    """{(section, key), ...} of a policy."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.read_string(text)
+    return {(section, key) for section in sections if parser.has_section(section)
+            for key in parser[section]}
+
+
+def test_each_key_on_what_may_be_plugged_in_stands_in_an_example():
+    sections = ("removable-storage", "hardware")
+    shown = set().union(*(keys(example, *sections) for example in examples()))
+    default = keys((ROOT / "conf/policies/default.ini").read_text(), *sections)
+    assert len(default) > 20
+    assert default - shown == set()
 
 
 def test_the_manual_page_has_no_faults():
