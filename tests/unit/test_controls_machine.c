@@ -65,6 +65,39 @@ static void swap_and_boot_go_by_the_policy(void **state)
 	assert_said(VERDICT_PASS, "ok");
 }
 
+/* (Clause 15.) */
+static void a_stick_is_asked_for_encryption_where_the_policy_does(void **state)
+{
+	static const char asks[] = "[disk-encryption]\nremovable_required = yes\n";
+	static const char lets[] = "[disk-encryption]\nremovable_required = no\n";
+	struct plat_volume volumes[] = {ROOT(PLAT_ENCRYPTED),
+					{.place = "/media/ann/STICK",
+					 .type = "vfat",
+					 .device = "sdb1",
+					 .role = PLAT_VOLUME_DATA,
+					 .removable = true}};
+
+	(void)state;
+	tell_disks(volumes, 2);
+	check(CONTROL_DISK_ENCRYPTION, lets);
+	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"device\":\"sdb1\",\"type\":\"vfat\",\"encryption\":\"none\","
+			"\"left_out\":true");
+	check(CONTROL_DISK_ENCRYPTION, asks);
+	assert_said(VERDICT_FAIL, "plain");
+	assert_evidence("\"plain\":[\"/media/ann/STICK\"]");
+	volumes[1].encryption = PLAT_ENCRYPTED;
+	check(CONTROL_DISK_ENCRYPTION, asks);
+	assert_said(VERDICT_PASS, "ok");
+	assert_no_evidence("left_out");
+	/* A system that was started from a stick is no less the machine's. */
+	volumes[0].encryption = PLAT_PLAIN;
+	volumes[0].removable = true;
+	check(CONTROL_DISK_ENCRYPTION, lets);
+	assert_said(VERDICT_FAIL, "plain");
+	assert_evidence("\"plain\":[\"/\"]");
+}
+
 static void a_containers_root_cannot_be_told(void **state)
 {
 	struct plat_volume volumes[] = {
@@ -753,6 +786,7 @@ int main(void)
 		TEST(disks_fail_when_one_volume_is_plain),
 		TEST(a_null_cipher_counts_as_plain),
 		TEST(swap_and_boot_go_by_the_policy),
+		TEST(a_stick_is_asked_for_encryption_where_the_policy_does),
 		TEST(a_containers_root_cannot_be_told),
 		TEST(desktops_may_be_left_out_of_encryption),
 		TEST(what_cannot_be_asked_is_unknown),
