@@ -22,6 +22,7 @@
 #define MIB (1024 * 1024)
 
 enum { NEW_ALLOW, NEW_RECORD, NEW_APPROVE }; /* as in schema.def */
+enum { SEEN_FIRST = 1, SEEN_SINCE };         /* when a model was; 0: never */
 
 static bool assists(const char *kind)
 {
@@ -54,7 +55,27 @@ static bool helps_people(const struct look *look, const struct plat_usb *usb)
 	return assists(usb->kind) || hardware_table_find(look->assistive, usb->id);
 }
 
-static bool is_refused(const struct look *look, const struct plat_usb *usb)
+static bool is_used(const char *verdict)
+{
+	return !strcmp(verdict, "open") || !strcmp(verdict, "read-only") ||
+	       !strcmp(verdict, "judging");
+}
+
+/* The gate knows each stick by its serial number, and opens one that was there at the enrolment; of
+ * all else, which it leaves alone, the models are remembered that were there at the first look. */
+static bool is_new_at_the_rear(const struct look *look, const struct plat_usb *usb, bool first)
+{
+	const struct json *shown = gate_shown_at(look->shown, usb->port);
+
+	if (!policy_lists(look->input->policy, POLICY_HARDWARE_REAR_PORTS, usb->port))
+		return false;
+	if (strcmp(gate_shown_text(shown, "why"), "rear-port") == 0)
+		return true;
+	return !first && !(look->input->mode == MODE_ENFORCE && !strcmp(usb->kind, "storage") &&
+			   is_used(gate_shown_text(shown, "verdict")));
+}
+
+static bool is_refused(const struct look *look, const struct plat_usb *usb, bool first)
 {
 	const struct policy *policy = look->input->policy;
 
@@ -63,7 +84,7 @@ static bool is_refused(const struct look *look, const struct plat_usb *usb)
 		return false;
 	return policy_lists(policy, POLICY_HARDWARE_REFUSED_CLASSES, usb->kind) ||
 	       policy_lists(policy, POLICY_HARDWARE_REFUSED_DEVICES, usb->id) ||
-	       policy_lists(policy, POLICY_HARDWARE_REAR_PORTS, usb->port);
+	       is_new_at_the_rear(look, usb, first);
 }
 
 static void tell_new(const struct look *look, const struct plat_usb *usb)
@@ -92,22 +113,23 @@ static void judge_usb(struct look *look, const struct plat_usb *usb)
 	(void)snprintf(known, sizeof(known), "hardware/usb/%s/%s", usb->kind, usb->id);
 	(void)snprintf(name, sizeof(name), "%s %s", usb->kind, usb->id);
 	if (!memory_number(memory, known, 0)) {
-		memory_set_number(memory, known, look->first ? 1 : 2);
+		memory_set_number(memory, known, look->first ? SEEN_FIRST : SEEN_SINCE);
 		if (!look->first && what != NEW_ALLOW && usb->removable)
 			tell_new(look, usb);
 	}
-	if (is_refused(look, usb)) {
+	if (is_refused(look, usb, memory_number(memory, known, 0) == SEEN_FIRST)) {
 		/* Plugged in and kept shut is as the policy asks. */
 		if (look->input->mode == MODE_ENFORCE &&
 		    gate_shown_shut(gate_shown_at(look->shown, usb->port)))
 			look->shut++;
-		else
+		else if (!control_excepts(look->input, look->result, usb->id, name))
 			names_add(&look->refused, name);
 		return;
 	}
 	if (what == NEW_APPROVE && !helps_people(look, usb) && usb->removable &&
-	    memory_number(memory, known, 0) == 2 &&
-	    !policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+	    memory_number(memory, known, 0) == SEEN_SINCE &&
+	    !policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id) &&
+	    !control_excepts(look->input, look->result, usb->id, name))
 		names_add(&look->unapproved, name);
 }
 

@@ -80,6 +80,86 @@ static void what_the_gate_keeps_shut_is_as_the_policy_asks(void **state)
 	assert_said(VERDICT_FAIL, "not-approved");
 }
 
+/* "Nothing new": what was there at the enrolment stays as it is. */
+static void at_the_rear_only_what_is_new_fails(void **state)
+{
+	static const char policy[] = "[hardware]\nrear_ports = 1-5, 2-*\n";
+	struct plat_usb usb[] = {{"0bda:8153", "1-5", "network", true},
+				 {"046d:c31c", "2-1", "keyboard", true},
+				 {"0bda:8153", "2-2", "network", true},
+				 {"067b:2303", "1-5", "serial", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_PASS, "ok");
+	facts->usb_count = 3; /* a keyboard is nobody's business; the model moved */
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_PASS, "ok");
+	facts->usb_count = 4;
+	check(CONTROL_HARDWARE, policy);
+	assert_said(VERDICT_FAIL, "not-approved");
+	assert_evidence("\"devices\":[\"serial 067b:2303\"]");
+	check(CONTROL_HARDWARE, "[hardware]\nrear_ports = 1-6\n");
+	assert_said(VERDICT_PASS, "ok");
+	check(CONTROL_HARDWARE, "[hardware]\nrear_ports = 1-5\napproved_devices = 067b:2303\n");
+	assert_said(VERDICT_PASS, "ok");
+}
+
+/* A stick's model tells too little: the gate knows it by its serial number. */
+static void at_the_rear_the_gate_s_word_on_a_stick_counts(void **state)
+{
+	static const struct {
+		const char *mode, *verdict, *why;
+		bool enforced;
+		enum verdict want;
+	} rows[] = {
+		{"enforce", "open", "allowed", true, VERDICT_PASS},
+		{"enforce", "judging", "not-scanned", true, VERDICT_PASS},
+		{"enforce", "refused", "rear-port", true, VERDICT_PASS}, /* shut, as is asked */
+		{"enforce", "refused", "rear-port", false, VERDICT_FAIL},
+		{"audit", "refused", "rear-port", false, VERDICT_FAIL},
+		{"audit", "open", "allowed", true, VERDICT_FAIL}, /* the gate did not look there */
+		{"enforce", "passed", "off", false, VERDICT_FAIL},
+	};
+	struct plat_usb usb[] = {{"0951:1666", "1-5", "storage", true}};
+	struct plat_usb there[] = {{"0930:6545", "1-6", "storage", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = there;
+	facts->usb_count = 1;
+	check(CONTROL_HARDWARE, "");
+	facts->usb = usb;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char policy[80], shown[200];
+
+		(void)snprintf(policy, sizeof(policy), "[hardware]\nmode = %s\nrear_ports = 1-5\n",
+			       rows[i].mode);
+		(void)snprintf(shown, sizeof(shown),
+			       "{\"v\":1,\"devices\":[{\"port\":\"1-5\",\"kind\":\"storage\","
+			       "\"verdict\":\"%s\",\"enforced\":%s,\"why\":\"%s\"}]}",
+			       rows[i].verdict, rows[i].enforced ? "true" : "false", rows[i].why);
+		fake_file_put("/run/caretaker/hardware.json", shown);
+		check(CONTROL_HARDWARE, policy);
+		if (result.verdict != rows[i].want)
+			fail_msg("row %zu: %s '%s'", i, verdict_name(result.verdict), result.why);
+	}
+	/* Another stick of a model that was there. */
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-6\",\"kind\":\"storage\","
+		      "\"verdict\":\"refused\",\"enforced\":false,\"why\":\"rear-port\"}]}");
+	facts->usb = there;
+	check(CONTROL_HARDWARE, "[hardware]\nrear_ports = 1-6\n");
+	assert_said(VERDICT_FAIL, "not-approved");
+}
+
 static void changed_memory_is_an_event_and_placeholders_are_no_serial(void **state)
 {
 	struct plat_hardware *facts = &fake_machine.hardware.facts;
@@ -146,6 +226,8 @@ int main(void)
 		TEST(peripherals_that_assist_are_neither_refused_nor_named),
 		TEST(what_assists_by_its_model_is_neither_refused_nor_named),
 		TEST(what_the_gate_keeps_shut_is_as_the_policy_asks),
+		TEST(at_the_rear_only_what_is_new_fails),
+		TEST(at_the_rear_the_gate_s_word_on_a_stick_counts),
 		TEST(changed_memory_is_an_event_and_placeholders_are_no_serial),
 		TEST(a_worn_battery_fails_and_a_missing_serial_number_is_only_said),
 		TEST(every_reason_of_it_was_given),

@@ -275,6 +275,43 @@ static void many_exceptions_stay_inside_one_controls_room(void **state)
 	assert_evidence("\"excepted_count\":300");
 }
 
+static void a_model_may_be_plugged_in_refused_or_new(void **state)
+{
+	static const char refused[] = "[hardware]\nrefused_devices = 12d1:*\n";
+	static const char classes[] = "[hardware]\nrefused_classes = modem\n";
+	static const char rear[] = "[hardware]\nrear_ports = 1-*\n";
+	static const char fresh_ones[] = "[hardware]\nnew_devices = approve\n";
+	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true},
+				 {"0bda:8153", "1-3", "network", true}};
+	struct plat_hardware *facts = &fake_machine.hardware.facts;
+
+	(void)state;
+	fake_machine.hardware.err.code = ERR_NONE;
+	(void)strcpy(facts->identity.serial, "PF2ABCDE");
+	facts->usb = usb;
+	assert_said(checked(CONTROL_HARDWARE, "", NOW), VERDICT_PASS, "ok");
+	facts->usb_count = 1;
+	assert_excepted(CONTROL_HARDWARE, refused, "not-approved", "12d1:1506", "modem 12d1:1506");
+	assert_excepted(CONTROL_HARDWARE, classes, "not-approved", "12d1:*", "modem 12d1:1506");
+	assert_excepted(CONTROL_HARDWARE, rear, "not-approved", "12d1:1506", "modem 12d1:1506");
+	assert_excepted(CONTROL_HARDWARE, fresh_ones, "new-device", "12d1:1506", "modem 12d1:1506");
+	/* What the gate keeps shut all the same did not come in by the exception. */
+	fake_file_put("/run/caretaker/hardware.json",
+		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
+		      "\"verdict\":\"refused\",\"enforced\":true}]}");
+	assert_said(checked(CONTROL_HARDWARE,
+			    "[hardware]\nmode = enforce\nrefused_classes = modem\n", NOW),
+		    VERDICT_PASS, "ok");
+	assert_no_evidence("excepted");
+	/* Another model beside it fails. */
+	facts->usb_count = 2;
+	assert_said(
+		checked(CONTROL_HARDWARE, "[hardware]\nrefused_classes = modem, network\n", NOW),
+		VERDICT_FAIL, "not-approved");
+	assert_evidence("\"devices\":[\"network 0bda:8153\"]");
+	assert_evidence("\"excepted\":[{\"what\":\"modem 12d1:1506\"");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
@@ -287,6 +324,7 @@ int main(void)
 		TEST(a_named_vpn_is_no_way_past_the_filter),
 		TEST(a_named_place_may_be_plain),
 		TEST(a_named_package_may_be_overdue_and_others_keep_their_dates),
+		TEST(a_model_may_be_plugged_in_refused_or_new),
 		TEST(many_exceptions_stay_inside_one_controls_room),
 	};
 
