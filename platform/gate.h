@@ -80,7 +80,7 @@ struct plat_medium {
 	char parent[32]; /* "sda"; "" for a disk; of what was unlocked its container, "sda1" */
 	char disk[32];   /* that all of it lies on: "sda", itself for a disk */
 	char port[32];   /* of the USB device or card it hangs on; "" none */
-	char bus[12]; /* "usb", "mmc", "ata", "nvme", "thunderbolt" ...: what it is plugged into */
+	char bus[12]; /* "usb", "mmc", "ata", "scsi", "thunderbolt" ...: what it is plugged into */
 	uint64_t sequence; /* the kernel's own number of this disk: another card has another */
 	uint64_t bytes;
 	bool removable, read_only, optical;
@@ -119,8 +119,9 @@ int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, 
 /* Has udev look at it once more: a "change" event tells when it has. */
 int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err);
 
-/* Whether a disk that the kernel made of others is made of plugged-in media alone, and is none that
- * the system lies on: udev's rule closes it then. */
+/* Whether a disk can be taken out, or one that the kernel made of others is made of plugged-in
+ * media alone, and is none that the system lies on: udev's rule closes it then.  "sg0" is asked for
+ * too. */
 bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium);
 /* Locks what was unlocked (or made otherwise) of a plugged-in medium: at once, or when the last who
  * has it open lets go. */

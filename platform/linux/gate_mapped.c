@@ -112,8 +112,7 @@ static bool is_plugged(const struct plat_gate *gate, const char *name, const cha
 	char path[96], type[8], port[32];
 
 	gate_port_of(place, port);
-	if (*port || strncmp(name, "sr", 2) == 0 || strstr(place, "/memstick") ||
-	    strstr(place, "/fw"))
+	if (*port || gate_comes_out(gate, name, place))
 		return true;
 	/* A partition's folder lies in its disk's. */
 	(void)snprintf(path, sizeof(path), BLOCK "/%.32s/device/type", name);
@@ -149,11 +148,29 @@ static bool all_plugged(void *ctx, const char *name)
 	return above->all;
 }
 
+/* A disk's other name, sg0, may be there before the disk is: its drive's own word (the second byte
+ * that it answers an INQUIRY with) is what the kernel goes by as well. */
+static bool is_plugged_drive(const struct plat_gate *gate, const char *name)
+{
+	enum { REMOVABLE = 0x80 };
+	char path[96], place[GATE_PATH], said[64];
+
+	(void)snprintf(path, sizeof(path), "class/scsi_generic/%s", name);
+	if (!gate_place(gate, path, place, sizeof(place)))
+		return false;
+	(void)snprintf(path, sizeof(path), "class/scsi_generic/%s/device/inquiry", name);
+	return gate_comes_out(gate, name, place) ||
+	       (gate_attribute(gate, path, said, sizeof(said)) > 1 &&
+		((unsigned char)said[1] & REMOVABLE));
+}
+
 bool plat_gate_is_plugged(struct plat_gate *gate, const char *medium)
 {
 	struct closing closing = {.gate = gate, .all = true};
 	struct gate_mounted mounted;
 
+	if (strncmp(medium, "sg", 2) == 0 && gate_is_block(medium))
+		return is_plugged_drive(gate, medium);
 	(void)all_plugged(&closing, medium);
 	gate_mounted(gate, &mounted);
 	for (unsigned i = 0; i < mounted.count; i++)

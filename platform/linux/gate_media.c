@@ -87,9 +87,9 @@ static void name_bus(const struct plat_gate *gate, const char *place, const char
 {
 	static const struct {
 		const char *part, *bus;
-	} buses[] = {{"/mmc_host/", "mmc"},    {"/ata", "ata"},     {"/nvme/", "nvme"},
-		     {"/virtio", "virtio"},    {"/fw", "firewire"}, {"/virtual/", "virtual"},
-		     {"/memstick", "memstick"}};
+	} buses[] = {{"/mmc_host/", "mmc"},     {"/ata", "ata"},     {"/nvme/", "nvme"},
+		     {"/virtio", "virtio"},     {"/fw", "firewire"}, {"/virtual/", "virtual"},
+		     {"/memstick", "memstick"}, {"/target", "scsi"}};
 
 	(void)text_copy(out, size, gate_is_port(port) ? "usb" : "other");
 	if (!*port && is_thunderbolt(gate, place)) {
@@ -101,6 +101,47 @@ static void name_bus(const struct plat_gate *gate, const char *place, const char
 			(void)text_copy(out, size, buses[i].bus);
 			return;
 		}
+}
+
+/* eSATA, as AHCI's registers have it.  Before Linux 6.10 such a disk was removable as well.  That a
+ * port can be hot-plugged makes it none: firmware says so of every port inside a case. */
+static bool is_external(const struct plat_gate *gate, const char *place)
+{
+	enum { PORT_EXTERNAL = 1u << 21, CAN_BE_EXTERNAL = 1u << 5 };
+	const char *ata = strstr(place, "/ata"), *host = ata ? strstr(ata, "/host") : NULL;
+	uint64_t port, controller;
+	char path[96];
+
+	if (!host)
+		return false;
+	(void)snprintf(path, sizeof(path), "class/scsi_host/host%lu/ahci_port_cmd",
+		       strtoul(host + 5, NULL, 10));
+	if (!gate_number(gate, path, 16, &port))
+		return false;
+	(void)snprintf(path, sizeof(path), "class/scsi_host/host%lu/ahci_host_caps",
+		       strtoul(host + 5, NULL, 10));
+	return (port & PORT_EXTERNAL) && gate_number(gate, path, 16, &controller) &&
+	       (controller & CAN_BE_EXTERNAL);
+}
+
+bool gate_comes_out(const struct plat_gate *gate, const char *name, const char *place)
+{
+	static const char *const plugged[] = {"memstick", "firewire", "thunderbolt"};
+	uint64_t removable;
+	char bus[12];
+
+	name_bus(gate, place, "", bus, sizeof(bus));
+	if (strcmp(bus, "virtual") == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(plugged) / sizeof(plugged[0]); i++)
+		if (strcmp(bus, plugged[i]) == 0)
+			return true;
+	/* A partition's folder lies in its disk's, which has the word. */
+	return strncmp(name, "sr", 2) == 0 ||
+	       ((medium_number(gate, name, "removable", &removable) ||
+		 medium_number(gate, name, "../removable", &removable)) &&
+		removable == 1) ||
+	       is_external(gate, place);
 }
 
 struct part_look {
@@ -269,21 +310,6 @@ static int by_length_and_name(const void *a, const void *b)
 	return one != other ? (one < other ? -1 : 1) : strcmp(a, b); /* a disk before its parts */
 }
 
-/* What hangs on neither a USB device nor a card, but can be taken out; eMMC cannot. */
-static bool is_wanted(const struct plat_medium *medium)
-{
-	static const char *const plugged[] = {"memstick", "firewire", "thunderbolt"};
-
-	if (*medium->port)
-		return true; /* whoever asks has named it */
-	if (medium->removable || medium->optical)
-		return strcmp(medium->bus, "virtual") != 0;
-	for (size_t i = 0; i < sizeof(plugged) / sizeof(plugged[0]); i++)
-		if (strcmp(medium->bus, plugged[i]) == 0)
-			return true;
-	return false;
-}
-
 int plat_gate_media(struct plat_gate *gate, const char *port,
 		    int (*each)(void *ctx, const struct plat_medium *medium), void *ctx,
 		    struct err *err)
@@ -302,7 +328,8 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 
 		if (!place_medium(gate, list.names[i], place, &mapped, &medium) ||
 		    strcmp(medium.port, port) != 0 || !read_kind(gate, place, &mapped, &medium) ||
-		    !is_wanted(&medium))
+		    /* Whoever asks for a port has named it; eMMC is nobody's medium. */
+		    (!*medium.port && !gate_comes_out(gate, medium.disk, place)))
 			continue;
 		read_medium(&look, &medium);
 		if (each(ctx, &medium) < 0)

@@ -70,6 +70,14 @@ void gate_holder_of(const struct plat_gate *gate, const char *place, char out[32
 /* False: it is made of no other. */
 bool gate_mapped(const struct plat_gate *gate, const char *name, struct gate_mapped *out);
 
+/* gate_media.c: whether a disk or partition that hangs on neither a USB device nor a card can be
+ * taken out: optical, removable, on a bus for what is plugged in, behind an external port.  'place'
+ * is its own below sysfs/devices.
+ *
+ * What is so caretakerd judges, and pkg/udev/72-caretaker-media.rules closes: one that is judged
+ * and not closed is refused in vain, one that is closed and not judged is never opened. */
+bool gate_comes_out(const struct plat_gate *gate, const char *name, const char *place);
+
 /* gate_mounts.c: which block devices hold the running system, and which are mounted. */
 #define GATE_DISKS 64
 struct gate_mounted {

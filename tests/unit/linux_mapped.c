@@ -77,6 +77,7 @@ static int make_tree(void **state)
 	put(USB "2-1/2-1:1.0/host6/block/sda/diskseq", "12\\n");
 	disk(USB "2-2/2-2:1.0/host7/block", "sdb");
 	disk("/sys/devices/pci0000:00/nvme/nvme0", "nvme0n1");
+	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/removable", "0\\n");
 	disk("/sys/devices/pci0000:00/ata9/host9/block", "sdc");
 	made_of("dm-0", "CRYPT-LUKS2-aaaa-root", "nvme0n1");
 	made_of("dm-1", "CRYPT-LUKS2-bbbb-stick", "sda1");
@@ -180,7 +181,7 @@ static void only_what_is_made_of_media_alone_and_no_system_is_closed(void **stat
 		bool plugged;
 	} cases[] = {{"dm-0", false}, {"dm-1", true},  {"dm-2", true},  {"dm-3", false},
 		     {"dm-4", true},  {"md0", true},   {"md0p1", true}, {"dm-6", false},
-		     {"dm-5", false}, {"dm-9", false}, {"../x", false}, {"", false}};
+		     {"dm-5", true},  {"dm-9", false}, {"../x", false}, {"", false}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
@@ -200,6 +201,59 @@ static void only_a_mediums_own_is_locked(void **state)
 	assert_fails(plat_gate_lock(gate, "../dm-1", &err), ERR_INVALID, "'../dm-1' is no disk");
 }
 
+#define SATA "/sys/devices/pci0000:00/0000:00:1f.2"
+#define BAY SATA "/ata7/host6/target6:0:0/6:0:0:0"
+
+static unsigned judged(const char *name)
+{
+	struct seen seen = {.count = 0};
+	unsigned found = 0;
+
+	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
+	for (unsigned i = 0; i < seen.count; i++)
+		found += strcmp(seen.media[i].disk, name) == 0;
+	return found;
+}
+
+/* caretakerd judges what udev's rule asks caretaker-gate of, and the other way about. */
+static void what_is_external_by_sata_is_judged_and_closed_alike(void **state)
+{
+	static const struct {
+		const char *port, *controller, *removable;
+		bool external;
+	} cases[] = {
+		{"0", "0", "1", true}, /* before Linux 6.10 */
+		{"20c017", "c734ff25", "0", true},
+		{"20c017", "c734ff05", "0", false}, /* that controller has no such ports */
+		{"4c017", "c734ff25", "0", false},  /* hot-plugged, in the case */
+		{"c017", "c734ff25", "0", false},
+		{"junk", "c734ff25", "0", false},
+	};
+
+	(void)state;
+	disk(BAY "/block", "sdf");
+	disk(BAY "/block/sdf", "sdf1");
+	put(BAY "/block/sdf/sdf1/partition", "1\\n");
+	shell("rm %s" BAY "/block/sdf/sdf1/removable", root); /* a partition has none */
+	put(BAY "/scsi_generic/sg3/dev", "21:3\\n");
+	shell("cd %s/sys && mkdir -p class/scsi_generic && "
+	      "ln -s ../../.." BAY "/scsi_generic/sg3 class/scsi_generic && "
+	      "ln -s ../.. %s" BAY "/scsi_generic/sg3/device",
+	      root, root);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put("/sys/class/scsi_host/host6/ahci_port_cmd", cases[i].port);
+		put("/sys/class/scsi_host/host6/ahci_host_caps", cases[i].controller);
+		put(BAY "/block/sdf/removable", cases[i].removable);
+		put(BAY "/inquiry", *cases[i].removable == '1' ? "\\001\\200" : "\\001\\177");
+		if (judged("sdf") != (cases[i].external ? 2 : 0) ||
+		    plat_gate_is_plugged(gate, "sdf") != cases[i].external ||
+		    plat_gate_is_plugged(gate, "sdf1") != cases[i].external ||
+		    plat_gate_is_plugged(gate, "sg3") != cases[i].external)
+			fail_msg("case %zu: %u media", i, judged("sdf"));
+	}
+	assert_false(plat_gate_is_plugged(gate, "sg4"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +262,7 @@ int main(void)
 		cmocka_unit_test(what_is_unlocked_of_a_disk_without_usb_is_found_by_its_disk),
 		cmocka_unit_test(only_what_is_made_of_media_alone_and_no_system_is_closed),
 		cmocka_unit_test(only_a_mediums_own_is_locked),
+		cmocka_unit_test(what_is_external_by_sata_is_judged_and_closed_alike),
 	};
 
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);
