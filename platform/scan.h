@@ -17,7 +17,8 @@ enum plat_scan_verdict {
 	PLAT_SCAN_CLEAN,
 	PLAT_SCAN_INFECTED,
 	PLAT_SCAN_UNSCANNABLE, /* it stays shut; 'why' says what stood in the way */
-	PLAT_SCAN_STOPPED,     /* pulled out, or 'go_on' said no: there is nothing to say of it */
+	PLAT_SCAN_STOPPED, /* pulled out, another in its place, or 'go_on' said no: there is nothing
+			      to say of it */
 };
 
 struct plat_scan_progress {
@@ -27,6 +28,8 @@ struct plat_scan_progress {
 
 struct plat_scan {
 	const char *medium;      /* a block device's name: "sda1" */
+	uint64_t sequence;       /* its disk's own number (plat_medium): what has another, or a name
+				    that changed hands meanwhile, is not what was asked about */
 	const char *file_system; /* as libblkid names it: "vfat" */
 	const char *folder;      /* where to mount; made, and removed when it is done */
 	unsigned max_ms;         /* then it is unscannable */
@@ -48,8 +51,8 @@ struct plat_scan_result {
 
 /* Mounts, scans, unmounts.  Never fails: whatever stands in the way makes it unscannable. */
 void plat_scan_medium(const struct plat_scan *scan, struct plat_scan_result *out);
-/* The same for a folder that is there already; 'medium', 'file_system' and 'folder' of 'scan' are
- * not looked at. */
+/* The same for a folder that is there already; 'medium', 'sequence', 'file_system' and
+ * 'folder' of 'scan' are not looked at. */
 void plat_scan_folder(const char *path, const struct plat_scan *scan, struct plat_scan_result *out);
 /* Unmounts what a scan that was killed left below 'parent'. */
 void plat_scan_sweep(const char *parent);

@@ -13,10 +13,53 @@
 #include "agent/gate/rules.h"
 #include "platform/os.h"
 
+static void file_of(const struct gate_part *part, const char *ending, char out[SCAN_FILE])
+{
+	struct scan_medium medium = {.sequence = part->medium.sequence};
+
+	(void)text_copy(medium.name, sizeof(medium.name), part->medium.name);
+	scan_file_print(&medium, ending, out);
+}
+
 static void scan_file(const struct gate *gate, const struct gate_part *part, const char *ending,
 		      char out[400])
 {
-	(void)snprintf(out, 400, "%s/%s%s", gate->scan_path, part->medium.name, ending);
+	char file[SCAN_FILE];
+
+	file_of(part, ending, file);
+	(void)snprintf(out, 400, "%s/%s", gate->scan_path, file);
+}
+
+struct answers {
+	const struct gate *gate;
+	const char *name;
+};
+
+static int forget_answer(void *ctx, const char *file, struct err *err)
+{
+	const struct answers *answers = ctx;
+	struct scan_medium medium;
+	char path[560], old[SCAN_FILE]; /* a daemon before us went by the name alone */
+
+	(void)snprintf(old, sizeof(old), "%s" SCAN_STATE, answers->name);
+	if (strcmp(file, old) != 0 && (!scan_file_parse(file, SCAN_STATE, &medium) ||
+				       strcmp(medium.name, answers->name) != 0))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/%s", answers->gate->scan_path, file);
+	(void)plat_file_remove(path, err); /* what stays is no longer read by anybody */
+	return 0;
+}
+
+/* What was said of this medium, and of those that had its name before. */
+static void forget_answers(const struct gate *gate, const struct gate_part *part)
+{
+	struct answers answers = {gate, part->medium.name};
+	char path[400];
+	struct err err;
+
+	(void)plat_dir_list(gate->scan_path, forget_answer, &answers, &err); /* none yet */
+	scan_file(gate, part, SCAN_STATE, path);
+	(void)plat_file_remove(path, &err); /* whatever became of the list */
 }
 
 void gate_scan_ask(const struct gate *gate, struct gate_part *part, bool on_open)
@@ -33,10 +76,15 @@ void gate_scan_ask(const struct gate *gate, struct gate_part *part, bool on_open
 				 part->medium.name, err.msg);
 		part->medium.mounted = false;
 	}
+	if (!part->medium.sequence) {
+		log_error("'%s' cannot be scanned, it stays closed: this kernel gives it no number "
+			  "of its own (diskseq, Linux 5.15)",
+			  part->medium.name);
+		return;
+	}
 	(void)text_copy(ask.file_system, sizeof(ask.file_system), part->medium.file_system);
 	scan_ask_print(&ask, text);
-	scan_file(gate, part, SCAN_STATE, path);
-	(void)plat_file_remove(path, &err); /* of another medium with this name */
+	forget_answers(gate, part);
 	scan_file(gate, part, on_open ? SCAN_GUARD : SCAN_ASK, path);
 	if (plat_dir_make(gate->scan_path, PLAT_FILE_PRIVATE, &err) < 0 ||
 	    plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err) < 0) {
@@ -106,10 +154,9 @@ static bool is_asked(const struct gate *gate, const char *file)
 	for (const struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next)
 		for (unsigned i = 0; i < plugged->part_count; i++) {
 			const struct gate_part *part = &plugged->parts[i];
-			char own[sizeof(part->medium.name) + sizeof(SCAN_GUARD)];
+			char own[SCAN_FILE];
 
-			(void)snprintf(own, sizeof(own), "%s%s", part->medium.name,
-				       part->guarded ? SCAN_GUARD : SCAN_ASK);
+			file_of(part, part->guarded ? SCAN_GUARD : SCAN_ASK, own);
 			if (part->asked && strcmp(own, file) == 0)
 				return true;
 		}

@@ -24,6 +24,32 @@ bool scan_name_valid(const char *name)
 	return len > 0 && len < SCAN_NAME && name[len] == '\0';
 }
 
+void scan_file_print(const struct scan_medium *medium, const char *ending, char out[SCAN_FILE])
+{
+	(void)snprintf(out, SCAN_FILE, "%" PRIu64 "-%s%s", medium->sequence, medium->name, ending);
+}
+
+bool scan_file_parse(const char *file, const char *ending, struct scan_medium *out)
+{
+	size_t len = strlen(file), tail = strlen(ending);
+	char number[SCAN_FILE], *name;
+	int64_t sequence;
+
+	if (len <= tail || strcmp(file + len - tail, ending) != 0 ||
+	    snprintf(number, sizeof(number), "%.*s", (int)(len - tail), file) >= SCAN_FILE)
+		return false;
+	name = strchr(number, '-');
+	if (!name)
+		return false;
+	*name++ = '\0';
+	/* Written in one way only: who looks for a file by its medium finds it. */
+	if (number[0] == '0' || text_int(number, 1, INT64_MAX, &sequence) < 0 ||
+	    !scan_name_valid(name))
+		return false;
+	out->sequence = (uint64_t)sequence;
+	return text_copy(out->name, sizeof(out->name), name);
+}
+
 /* Cuts 'text' into at most 'max' words in 'copy'; -1 when there are more, or it is too long. */
 static int words(const char *text, char copy[SCAN_TEXT_MAX], char *out[], int max)
 {

@@ -23,8 +23,10 @@
 #define MEDIA_FOLDER "media" /* below RUN: where media are mounted, root's alone */
 
 struct job {
-	char run[256], name[SCAN_NAME];
-	char ask_path[320], state_path[320];
+	char run[256];
+	struct scan_medium medium;
+	char ask_path[340], state_path[340];
+	uint64_t asked; /* the request's identity: written anew it is another */
 	int64_t began_ms, told_ms;
 };
 
@@ -45,7 +47,8 @@ static bool wanted(const struct job *job)
 	struct plat_file_info info;
 	struct err err;
 
-	return plat_file_info(job->ask_path, &info, &err) == 0 && info.exists;
+	return plat_file_info(job->ask_path, &info, &err) == 0 && info.exists &&
+	       info.identity == job->asked;
 }
 
 static bool go_on(void *ctx, const struct plat_scan_progress *progress)
@@ -108,10 +111,11 @@ static void log_result(const char *name, const struct plat_scan_result *result)
 	}
 }
 
-static void scan_job(struct job *job, const struct scan_ask *ask)
+static void scan_job(struct job *job, const struct scan_ask *ask, struct scan_state *out)
 {
-	char folder[300];
-	struct plat_scan scan = {.medium = job->name,
+	char folder[340];
+	struct plat_scan scan = {.medium = job->medium.name,
+				 .sequence = job->medium.sequence,
 				 .file_system = ask->file_system,
 				 .folder = folder,
 				 .max_ms = ask->minutes * 60 * 1000,
@@ -120,40 +124,62 @@ static void scan_job(struct job *job, const struct scan_ask *ask)
 	struct plat_scan_result result;
 	struct scan_state state = {.stage = SCAN_SCANNING};
 
-	(void)snprintf(folder, sizeof(folder), "%s/" MEDIA_FOLDER "/%s", job->run, job->name);
+	(void)snprintf(folder, sizeof(folder), "%s/" MEDIA_FOLDER "/%s", job->run,
+		       job->medium.name);
 	job->began_ms = job->told_ms = plat_uptime_ms();
 	tell(job, &state);
 	plat_scan_medium(&scan, &result);
-	log_result(job->name, &result);
-	result_state(&result, &state);
-	tell(job, &state);
+	log_result(job->medium.name, &result);
+	result_state(&result, out);
+}
+
+static void scan_path(const char *run, const struct scan_medium *medium, const char *ending,
+		      char out[340])
+{
+	char file[SCAN_FILE];
+
+	scan_file_print(medium, ending, file);
+	(void)snprintf(out, 340, "%s/" SCAN_FOLDER "/%s", run, file);
+}
+
+static int read_ask(struct job *job, struct scan_ask *out, struct err *err)
+{
+	struct plat_file_info info;
+	struct buf text;
+	int ret = -1;
+
+	if (plat_file_info(job->ask_path, &info, err) < 0)
+		return -1;
+	job->asked = info.identity;
+	buf_init(&text, SCAN_TEXT_MAX);
+	if (plat_file_read(job->ask_path, SCAN_TEXT_MAX - 1, &text, err) == 0)
+		ret = scan_ask_parse(buf_text(&text), out, err);
+	buf_clear(&text);
+	return ret;
 }
 
 /* Answers one request.  Whatever becomes of it, the request is gone afterwards: it would start this
- * program again and again.  False when it cannot be taken away. */
-static bool answer(const char *run, const char *name)
+ * program again and again.  False when it cannot be taken away.  One that was taken back meanwhile
+ * is not answered, and one that was written anew is the next to be. */
+static bool answer(const char *run, const struct scan_medium *medium)
 {
-	struct job job = {0};
+	struct job job = {.medium = *medium};
 	struct scan_ask ask;
 	struct scan_state state = {.stage = SCAN_UNSCANNABLE, .word = "bad-request"};
-	struct buf text;
 	struct err err;
 
-	buf_init(&text, SCAN_TEXT_MAX);
 	(void)text_copy(job.run, sizeof(job.run), run);
-	(void)text_copy(job.name, sizeof(job.name), name);
-	(void)snprintf(job.ask_path, sizeof(job.ask_path), "%s/" SCAN_FOLDER "/%s" SCAN_ASK, run,
-		       name);
-	(void)snprintf(job.state_path, sizeof(job.state_path), "%s/" SCAN_FOLDER "/%s" SCAN_STATE,
-		       run, name);
-	if (plat_file_read(job.ask_path, SCAN_TEXT_MAX - 1, &text, &err) < 0 ||
-	    scan_ask_parse(buf_text(&text), &ask, &err) < 0) {
-		log_error("%s: stays shut, the request is damaged: %s", name, err.msg);
-		tell(&job, &state);
-	} else {
-		scan_job(&job, &ask);
+	scan_path(run, medium, SCAN_ASK, job.ask_path);
+	scan_path(run, medium, SCAN_STATE, job.state_path);
+	if (read_ask(&job, &ask, &err) < 0)
+		log_error("%s: stays shut, the request is damaged: %s", medium->name, err.msg);
+	else
+		scan_job(&job, &ask, &state);
+	if (!wanted(&job)) {
+		(void)plat_file_remove(job.state_path, &err); /* nobody reads it */
+		return true;
 	}
-	buf_clear(&text);
+	tell(&job, &state);
 	if (plat_file_remove(job.ask_path, &err) == 0)
 		return true;
 	log_error("'%s' stays: %s", job.ask_path, err.msg);
@@ -164,7 +190,7 @@ static bool answer(const char *run, const char *name)
 
 struct asked {
 	char run[256];
-	char names[64][SCAN_NAME]; /* more wait for the next round */
+	struct scan_medium media[64]; /* more wait for the next round */
 	unsigned count;
 };
 
@@ -172,18 +198,17 @@ static int note_ask(void *ctx, const char *file, struct err *err)
 {
 	struct asked *asked = ctx;
 	size_t len = strlen(file), ending = strlen(SCAN_ASK);
-	char name[SCAN_NAME + 8], path[320];
+	char path[540];
 
 	if (len <= ending || strcmp(file + len - ending, SCAN_ASK) != 0 || file[0] == '.' ||
-	    asked->count == sizeof(asked->names) / sizeof(asked->names[0]))
+	    asked->count == sizeof(asked->media) / sizeof(asked->media[0]))
 		return 0;
-	(void)snprintf(name, sizeof(name), "%.*s", (int)(len - ending), file);
-	if (len - ending < SCAN_NAME && scan_name_valid(name)) {
-		(void)text_copy(asked->names[asked->count++], SCAN_NAME, name);
+	if (scan_file_parse(file, SCAN_ASK, &asked->media[asked->count])) {
+		asked->count++;
 		return 0;
 	}
-	log_error("a request of no device's name is taken away");
-	(void)snprintf(path, sizeof(path), "%s/" SCAN_FOLDER "/%.40s" SCAN_ASK, asked->run, name);
+	log_error("a request that names no medium by its number is taken away");
+	(void)snprintf(path, sizeof(path), "%s/" SCAN_FOLDER "/%s", asked->run, file);
 	(void)plat_file_remove(path, err); /* what stays is said again at the next start */
 	return 0;
 }
@@ -194,8 +219,7 @@ static void tell_waiting(const struct asked *asked)
 	struct job job = {0};
 
 	for (unsigned i = 1; i < asked->count; i++) {
-		(void)snprintf(job.state_path, sizeof(job.state_path),
-			       "%s/" SCAN_FOLDER "/%s" SCAN_STATE, asked->run, asked->names[i]);
+		scan_path(asked->run, &asked->media[i], SCAN_STATE, job.state_path);
 		tell(&job, &waiting);
 	}
 }
@@ -230,7 +254,7 @@ static int serve(const struct options *options)
 		if (plat_dir_list(path, note_ask, &asked, &err) < 0)
 			log_error("requests cannot be read: %s", err.msg);
 		tell_waiting(&asked);
-	} while (asked.count && (going = answer(asked.run, asked.names[0])));
+	} while (asked.count && (going = answer(asked.run, &asked.media[0])));
 	plat_unlock(lock);
 	return going ? EXIT_SUCCESS : EXIT_FAILURE;
 }

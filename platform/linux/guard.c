@@ -38,9 +38,34 @@
 
 /* --- the group --- */
 
+static void kept_name(const struct plat_guard_medium *medium, char out[64])
+{
+	(void)snprintf(out, 64, KEPT_MEDIUM "%llu-%s", (unsigned long long)medium->sequence,
+		       medium->name);
+}
+
+/* "medium-17-sda1"; false: another name, or what a run of ours wrote that knew no numbers. */
+static bool read_kept_name(const char *name, struct plat_guard_medium *out)
+{
+	size_t head = sizeof(KEPT_MEDIUM) - 1, len;
+	char number[24];
+	int64_t sequence;
+
+	if (strncmp(name, KEPT_MEDIUM, head) != 0)
+		return false;
+	name += head;
+	len = strcspn(name, "-");
+	if (snprintf(number, sizeof(number), "%.*s", (int)len, name) >= (int)sizeof(number) ||
+	    text_int(number, 1, INT64_MAX, &sequence) < 0 || name[len] != '-' || !name[len + 1])
+		return false;
+	out->sequence = (uint64_t)sequence;
+	return text_copy(out->name, sizeof(out->name), name + len + 1);
+}
+
 static void take_kept(void *ctx, const char *name, int fd)
 {
 	struct plat_guard *guard = ctx;
+	struct plat_guard_medium kept;
 	struct stat st;
 
 	if (strcmp(name, KEPT_GROUP) == 0 && guard->kernel < 0) {
@@ -50,18 +75,15 @@ static void take_kept(void *ctx, const char *name, int fd)
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++) {
 		struct guarded *medium = &guard->media[i];
 
-		if (medium->medium[0])
+		if (medium->medium.name[0])
 			continue;
-		if (strncmp(name, KEPT_MEDIUM, sizeof(KEPT_MEDIUM) - 1) == 0 &&
-		    fstat(fd, &st) == 0 &&
-		    text_copy(medium->medium, sizeof(medium->medium),
-			      name + sizeof(KEPT_MEDIUM) - 1)) {
-			medium->root = fd;
-			medium->device = st.st_dev;
+		if (read_kept_name(name, &kept) && fstat(fd, &st) == 0) {
+			*medium = (struct guarded){.medium = kept, .root = fd, .device = st.st_dev};
 			return;
 		}
 		break;
 	}
+	guard_unkeep(name); /* it would keep a file system for ever */
 	(void)close(fd);
 }
 
@@ -105,7 +127,7 @@ void plat_guard_close(struct plat_guard *guard)
 	if (!guard)
 		return;
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
-		if (guard->media[i].medium[0])
+		if (guard->media[i].medium.name[0])
 			(void)close(guard->media[i].root);
 	for (unsigned i = 0; i < GUARD_ASKED; i++)
 		if (guard->asked[i].file >= 0) {
@@ -119,20 +141,21 @@ void plat_guard_close(struct plat_guard *guard)
 
 /* --- media --- */
 
-static struct guarded *find(struct plat_guard *guard, const char *medium)
+static struct guarded *find(struct plat_guard *guard, const char *name)
 {
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
-		if (strcmp(guard->media[i].medium, medium) == 0)
+		if (strcmp(guard->media[i].medium.name, name) == 0)
 			return &guard->media[i];
 	return NULL;
 }
 
-const char *plat_guard_medium(const struct plat_guard *guard, unsigned i)
+const struct plat_guard_medium *plat_guard_medium(const struct plat_guard *guard, unsigned i)
 {
-	return guard->media[i].medium;
+	return guard->media[i].medium.name[0] ? &guard->media[i].medium : NULL;
 }
 
-int guard_take(struct plat_guard *guard, const char *medium, int root, struct err *err)
+int guard_take(struct plat_guard *guard, const struct plat_guard_medium *medium, int root,
+	       struct err *err)
 {
 	struct guarded *place = find(guard, "");
 	char name[64];
@@ -144,17 +167,16 @@ int guard_take(struct plat_guard *guard, const char *medium, int root, struct er
 	}
 	if (fstat(root, &st) < 0 || fanotify_mark(guard->kernel, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
 						  FAN_OPEN_PERM, root, NULL) < 0) {
-		err_errno(err, errno, "have the kernel ask about '%s'", medium);
+		err_errno(err, errno, "have the kernel ask about '%s'", medium->name);
 		(void)close(root);
 		return -1;
 	}
-	(void)snprintf(name, sizeof(name), KEPT_MEDIUM "%s", medium);
+	kept_name(medium, name);
 	if (guard_keep(name, root, err) < 0) {
 		(void)close(root);
 		return -1;
 	}
-	*place = (struct guarded){.root = root, .device = st.st_dev};
-	(void)text_copy(place->medium, sizeof(place->medium), medium);
+	*place = (struct guarded){.medium = *medium, .root = root, .device = st.st_dev};
 	return 0;
 }
 
@@ -188,15 +210,15 @@ static int open_root(const char *medium, const char *folder, struct err *err)
 	return err_set(err, ERR_IO, "what is mounted is not '%s'", medium);
 }
 
-int plat_guard_add(struct plat_guard *guard, const char *medium, const char *file_system,
-		   const char *folder, char why[24], struct err *err)
+int plat_guard_add(struct plat_guard *guard, const struct plat_guard_medium *medium,
+		   const char *file_system, const char *folder, char why[24], struct err *err)
 {
 	const char *options = users_options(file_system);
 	char detail[128];
 	int root;
 
 	(void)text_copy(why, 24, "cannot-guard");
-	plat_guard_drop(guard, medium);
+	plat_guard_drop(guard, medium->name);
 	if (!options) {
 		(void)text_copy(why, 24, "file-system");
 		return err_set(err, ERR_INVALID, "'%s' is not opened file by file", file_system);
@@ -205,25 +227,25 @@ int plat_guard_add(struct plat_guard *guard, const char *medium, const char *fil
 		(void)text_copy(why, 24, "no-scanner");
 		return -1;
 	}
-	if (scan_mount(medium, file_system, folder, options, detail) < 0) {
+	if (scan_mount(medium->name, medium->sequence, file_system, folder, options, detail) < 0) {
 		(void)text_copy(why, 24, "file-system");
 		return err_set(err, ERR_IO, "%s", detail);
 	}
-	root = open_root(medium, folder, err);
+	root = open_root(medium->name, folder, err);
 	return root < 0 ? -1 : guard_take(guard, medium, root, err);
 }
 
-void plat_guard_drop(struct plat_guard *guard, const char *medium)
+void plat_guard_drop(struct plat_guard *guard, const char *name)
 {
-	struct guarded *place = *medium ? find(guard, medium) : NULL;
-	char name[64];
+	struct guarded *place = *name ? find(guard, name) : NULL;
+	char kept[64];
 
 	if (!place)
 		return;
 	/* The mark stays on the file system: where it is still mounted, a question about it is
 	 * answered with no from now on, its medium being none that is known. */
-	(void)snprintf(name, sizeof(name), KEPT_MEDIUM "%s", medium);
-	guard_unkeep(name);
+	kept_name(&place->medium, kept);
+	guard_unkeep(kept);
 	(void)close(place->root);
 	memset(place, 0, sizeof(*place));
 	(void)fanotify_mark(guard->kernel, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
@@ -242,7 +264,7 @@ static bool unmount_guarded(void *ctx, const struct gate_mount *mount)
 	struct ending *ending = ctx;
 
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
-		if (ending->guard->media[i].medium[0] &&
+		if (ending->guard->media[i].medium.name[0] &&
 		    ending->guard->media[i].device == makedev(mount->major, mount->minor))
 			ending->unmounted |=
 				umount2(mount->point, UMOUNT_NOFOLLOW | MNT_DETACH) == 0;

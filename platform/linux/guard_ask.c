@@ -94,7 +94,7 @@ static void answer(struct plat_guard *guard, int file, bool let)
 static struct guarded *find(struct plat_guard *guard, dev_t device)
 {
 	for (unsigned i = 0; i < PLAT_GUARD_MEDIA; i++)
-		if (guard->media[i].medium[0] && guard->media[i].device == device)
+		if (guard->media[i].medium.name[0] && guard->media[i].device == device)
 			return &guard->media[i];
 	return NULL;
 }
@@ -109,7 +109,7 @@ static void refuse(struct plat_guard *guard, int file, dev_t device, const char 
 	for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (strcmp(why, reasons[i]) == 0 && !(medium->told & 1u << i)) {
 			medium->told |= 1u << i;
-			guard->told->refused(guard->told->ctx, medium->medium, why);
+			guard->told->refused(guard->told->ctx, &medium->medium, why);
 		}
 }
 
@@ -208,7 +208,7 @@ static void take_answer(struct plat_guard *guard, struct guard_asked *asked)
 		answer(guard, asked->file, false);
 		if (medium && !medium->infected) {
 			medium->infected = true;
-			guard->told->infected(guard->told->ctx, medium->medium, signature);
+			guard->told->infected(guard->told->ctx, &medium->medium, signature);
 		}
 	} else if (!medium || medium->infected) {
 		answer(guard, asked->file, false);

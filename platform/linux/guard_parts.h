@@ -13,7 +13,7 @@
 #define GUARD_ASKED 8 /* files at clamd at once; the kernel keeps who comes next */
 
 struct guarded {
-	char medium[PLAT_GUARD_NAME]; /* "": this place is free */
+	struct plat_guard_medium medium; /* no name: this place is free */
 	int root; /* its root folder: keeps its file system, and our mark on it */
 	dev_t device;
 	bool infected;
@@ -43,7 +43,8 @@ struct plat_guard {
 };
 
 /* guard.c: guards the file system that 'root' is a folder of; takes 'root' over. */
-int guard_take(struct plat_guard *guard, const char *medium, int root, struct err *err);
+int guard_take(struct plat_guard *guard, const struct plat_guard_medium *medium, int root,
+	       struct err *err);
 
 /* guard_ask.c: what the kernel asks, and clamd's answers. */
 void guard_conf(struct plat_guard *guard); /* clamd's limits and socket */

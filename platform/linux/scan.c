@@ -127,27 +127,21 @@ void plat_scan_folder(const char *path, const struct plat_scan *scan, struct pla
 
 /* --- the medium --- */
 
-static bool medium_there(const char *medium)
-{
-	char path[96];
-
-	(void)snprintf(path, sizeof(path), "/sys/class/block/%s", medium);
-	return access(path, F_OK) == 0;
-}
-
 void plat_scan_medium(const struct plat_scan *scan, struct plat_scan_result *out)
 {
 	char why[128];
 
 	memset(out, 0, sizeof(*out));
-	if (scan_mount(scan->medium, scan->file_system, scan->folder, NULL, why) < 0) {
+	if (scan_mount(scan->medium, scan->sequence, scan->file_system, scan->folder, NULL, why) <
+	    0) {
 		unscannable(out, "file-system", why);
 	} else {
 		plat_scan_folder(scan->folder, scan, out);
 		scan_unmount(scan->folder);
 	}
-	/* A stick that was pulled looks like one that cannot be read. */
-	if (out->verdict == PLAT_SCAN_UNSCANNABLE && !medium_there(scan->medium))
+	/* A stick that was pulled looks like one that cannot be read; and what was read of a card
+	 * that was changed in its reader may be the next one's. */
+	if (out->verdict != PLAT_SCAN_INFECTED && !scan_is_there(scan->medium, scan->sequence))
 		out->verdict = PLAT_SCAN_STOPPED;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/text.h"
+#include "platform/linux/gate_parts.h"
 
 /* What is mounted, and how, so that nothing is written: a journal is not replayed. */
 static const struct {
@@ -27,10 +28,47 @@ static const struct {
 	{"btrfs", "btrfs", "rescue=nologreplay"},
 };
 
-int scan_mount(const char *medium, const char *file_system, const char *folder, const char *options,
-	       char why[128])
+bool scan_is_there(const char *medium, uint64_t sequence)
+{
+	const struct plat_gate here = {.sysfs = "/sys", .live = true};
+	char path[96], of_part[96]; /* a partition has its disk's, in whose folder its own lies */
+	uint64_t number;
+
+	if (strchr(medium, '/'))
+		return false;
+	(void)snprintf(path, sizeof(path), "class/block/%.32s/diskseq", medium);
+	(void)snprintf(of_part, sizeof(of_part), "class/block/%.32s/../diskseq", medium);
+	return (gate_number(&here, path, 10, &number) ||
+		gate_number(&here, of_part, 10, &number)) &&
+	       number == sequence;
+}
+
+static int mount_there(const char *medium, uint64_t sequence, const char *folder,
+		       const char *driver, const char *options, char why[128])
 {
 	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
+	char node[64];
+
+	(void)snprintf(node, sizeof(node), "/dev/%s", medium);
+	if (!scan_is_there(medium, sequence)) {
+		(void)text_copy(why, 128, "another disk has its name");
+		return -1;
+	}
+	if (mount(node, folder, driver, flags, options) < 0) {
+		(void)snprintf(why, 128, "mount %s: %s", driver, strerror(errno));
+		return -1;
+	}
+	/* Whose the name was before and is now, its it was meanwhile. */
+	if (scan_is_there(medium, sequence))
+		return 0;
+	(void)umount2(folder, UMOUNT_NOFOLLOW | MNT_DETACH);
+	(void)text_copy(why, 128, "another disk took its name");
+	return -1;
+}
+
+int scan_mount(const char *medium, uint64_t sequence, const char *file_system, const char *folder,
+	       const char *options, char why[128])
+{
 	char node[64];
 
 	if (strchr(medium, '/') ||
@@ -45,10 +83,9 @@ int scan_mount(const char *medium, const char *file_system, const char *folder, 
 	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++) {
 		if (strcmp(file_systems[i].name, file_system) != 0)
 			continue;
-		if (mount(node, folder, file_systems[i].driver, flags,
-			  options ? options : file_systems[i].options) == 0)
+		if (mount_there(medium, sequence, folder, file_systems[i].driver,
+				options ? options : file_systems[i].options, why) == 0)
 			return 0;
-		(void)snprintf(why, 128, "mount %s: %s", file_systems[i].name, strerror(errno));
 		(void)rmdir(folder);
 		return -1;
 	}

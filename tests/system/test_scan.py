@@ -71,3 +71,32 @@ def test_a_clamd_that_dies_leaves_it_unscannable(scan):
     for i in range(40):
         (scan.files / f'{i}').write_bytes(b'lesson')
     assert scan('kill -9 $clamd; wait $clamd || true; (sleep 60) & clamd=$!;').startswith('unscannable: no-scanner: ')
+
+
+@pytest.fixture
+def asked(program, tmp_path):
+    """Puts a request where caretakerd would and has it answered: the answer, None for none."""
+    def ask(name):
+        folder = tmp_path / 'run/scan'
+        folder.mkdir(parents=True, exist_ok=True)
+        # No file system that is ever mounted.
+        (folder / f'{name}.ask').write_text('caretaker-scan 1 none-such 30\n')
+        done = program('caretaker-scan', '--run', tmp_path / 'run', 'run')
+        assert done.returncode == 0, done.stderr
+        assert not (folder / f'{name}.ask').exists()
+        state = folder / f'{name}.state'
+        return state.read_text() if state.exists() else None
+    return ask
+
+
+def test_what_was_asked_of_another_disk_is_not_answered_by_the_one_with_its_name(asked):
+    numbers = sorted(pathlib.Path('/sys/class/block').glob('*/diskseq'))
+    if not numbers:
+        pytest.skip('no disk here has a number of its own (diskseq)')
+    name, number = numbers[0].parent.name, int(numbers[0].read_text())
+    assert asked(f'{number}-{name}') == 'unscannable file-system\n'
+    assert asked(f'{number + 1}-{name}') == 'stopped\n'
+
+
+def test_a_request_without_a_number_is_taken_away_and_not_answered(asked):
+    assert asked('sda1') is None

@@ -107,29 +107,23 @@ static void a_plain_stick_may_be_read_where_the_policy_says_so(void **state)
 	last_line_has("\"verdict\":\"read-only\",\"why\":\"plain\"");
 }
 
+#define FULL ENFORCE "set allow any 4\nset encrypted none 5\nset scan full 6\n"
+
 static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 {
-	struct err err;
-
 	(void)state;
-	put_rules(ENFORCE "set allow any 4\nset encrypted none 5\nset scan full 6\n");
+	put_rules(FULL);
 	start();
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
 	told("sda1", "2-1");
 	assert_string_equal(opened, "");
-	assert_string_equal(fake_file_text(RUN "/scan/sda1.ask"), "caretaker-scan 1 vfat 30\n");
+	assert_string_equal(scan_text("sda1", ".ask"), "caretaker-scan 1 vfat 30\n");
 	assert_int_equal(lines(), 0);
-	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", "scanning 1 2 3 4\n", 17,
-					   PLAT_FILE_PRIVATE, &err),
-			 0);
-	gate_scan_changed(gate);
+	say_of("sda1", "scanning 1 2 3 4\n");
 	assert_string_equal(opened, "");
-	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", "clean 3 100\n", 12,
-					   PLAT_FILE_PRIVATE, &err),
-			 0);
-	gate_scan_changed(gate);
+	say_of("sda1", "clean 3 100\n");
 	assert_string_equal(opened, "sda1 ");
 	last_line_has("\"verdict\":\"open\"");
 	unplug("2-1");
@@ -138,26 +132,13 @@ static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 	bound("2-1");
 	told("sda1", "2-1");
 	assert_string_equal(opened, ""); /* another plug, another scan */
-	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", "infected Eicar\n", 15,
-					   PLAT_FILE_PRIVATE, &err),
-			 0);
-	gate_scan_changed(gate);
+	say_of("sda1", "infected Eicar\n");
 	assert_string_equal(opened, "");
 	last_line_has("\"why\":\"infected\"");
 	assert_non_null(strstr(done, "shut 2-1:1.0"));
 }
 
 #define ON_OPEN ENFORCE "set allow any 4\nset encrypted none 5\nset scan on-open 6\n"
-
-static void say_of(const char *disk, const char *text)
-{
-	char path[80];
-	struct err err;
-
-	(void)snprintf(path, sizeof(path), RUN "/scan/%s.state", disk);
-	assert_int_equal(plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err), 0);
-	gate_scan_changed(gate);
-}
 
 static void plug_on_open(const char *file_system)
 {
@@ -175,14 +156,14 @@ static void a_medium_opens_read_only_once_each_of_its_files_is_guarded(void **st
 	plug_on_open("vfat");
 	assert_string_equal(opened, "");
 	assert_true(medium("sda1")->read_only);
-	assert_string_equal(fake_file_text(RUN "/scan/sda1.guard"), "caretaker-scan 1 vfat 30\n");
-	assert_null(fake_file_text(RUN "/scan/sda1.ask"));
+	assert_string_equal(scan_text("sda1", ".guard"), "caretaker-scan 1 vfat 30\n");
+	assert_null(scan_text("sda1", ".ask"));
 	assert_int_equal(lines(), 0);
 	say_of("sda1", "guarded -\n");
 	assert_string_equal(opened, "sda1 ");
 	assert_true(medium("sda1")->read_only);
 	last_line_has("\"verdict\":\"read-only\",\"why\":\"allowed\"");
-	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_non_null(scan_text("sda1", ".guard"));
 	/* The guard begins anew: nobody may have it mounted meanwhile. */
 	say_of("sda1", "waiting\n");
 	assert_string_equal(opened, "");
@@ -190,7 +171,7 @@ static void a_medium_opens_read_only_once_each_of_its_files_is_guarded(void **st
 	assert_string_equal(opened, "sda1 ");
 	assert_int_equal(lines(), 1);
 	unplug("2-1");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(scan_text("sda1", ".guard"));
 }
 
 static void a_disk_that_goes_before_its_device_does_is_guarded_no_more(void **state)
@@ -201,13 +182,13 @@ static void a_disk_that_goes_before_its_device_does_is_guarded_no_more(void **st
 	behind_count = 0;
 	show_media();
 	told("sda1", "2-1");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(fake_file_text(scan_path_of(1, "sda1", ".guard")));
 	/* Of another disk in the same device, what was found of the first says nothing. */
 	hold("2-1", "sda", "vfat");
 	told("sda1", "2-1");
-	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_non_null(scan_text("sda1", ".guard"));
 	unplug("2-1");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(scan_text("sda1", ".guard"));
 }
 
 static void a_file_that_was_not_opened_is_one_event_and_the_medium_stays(void **state)
@@ -241,7 +222,7 @@ static void an_infected_file_shuts_the_stick_after_unmounting_it(void **state)
 	say_of("sda1", "infected Eicar\n");
 	assert_string_equal(opened, "");
 	assert_string_equal(done, "unmount sda1, close sda1, shut 2-1:1.0");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(scan_text("sda1", ".guard"));
 	last_line_has("\"type\":\"storage-shut\"");
 	last_line_has("\"why\":\"infected\"");
 }
@@ -252,9 +233,11 @@ static void what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_
 
 	(void)state;
 	fake_dir_put(RUN "/scan");
-	for (unsigned i = 0; i < 3; i++) {
-		static const char *const left[] = {RUN "/scan/sdq.guard", RUN "/scan/sdr1.ask",
-						   RUN "/scan/sdr1.state"};
+	for (unsigned i = 0; i < 5; i++) {
+		static const char *const left[] = {RUN "/scan/7-sdq.guard", RUN "/scan/8-sdr1.ask",
+						   RUN "/scan/8-sdr1.state",
+						   /* as they were called without a number */
+						   RUN "/scan/sdq.guard", RUN "/scan/sdr1.ask"};
 
 		assert_int_equal(
 			plat_file_replace(left[i], "clean 1 1\n", 10, PLAT_FILE_PRIVATE, &err), 0);
@@ -262,17 +245,118 @@ static void what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_
 	plug_on_open("vfat");
 	assert_null(fake_file_text(RUN "/scan/sdq.guard"));
 	assert_null(fake_file_text(RUN "/scan/sdr1.ask"));
-	assert_non_null(fake_file_text(RUN "/scan/sdr1.state")); /* an answer asks for nothing */
+	assert_null(fake_file_text(RUN "/scan/7-sdq.guard"));
+	assert_null(fake_file_text(RUN "/scan/8-sdr1.ask"));
+	assert_non_null(fake_file_text(RUN "/scan/8-sdr1.state")); /* an answer asks for nothing */
 	new_rules(ON_OPEN "set read_only yes 9\n");
-	assert_non_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_non_null(scan_text("sda1", ".guard"));
+}
+
+static void plug_in(const char *serial)
+{
+	plug("2-1", serial);
+	bound("2-1");
+	hold("2-1", "sda", "vfat");
+	told("sda", "2-1");
+}
+
+static void pull_out(void)
+{
+	behind_count = 0;
+	unplug("2-1");
+}
+
+static void what_was_found_of_the_stick_before_it_is_not_said_of_the_next(void **state)
+{
+	static const struct {
+		const char *rules, *request, *said;
+	} cases[] = {
+		{FULL, ".ask", "clean 3 100\n"},
+		{ON_OPEN, ".guard", "guarded -\n"},
+		{ON_OPEN, ".guard", "guarded file-too-large\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_rules(cases[i].rules);
+		start();
+		plug_in("1");
+		assert_non_null(fake_file_text(scan_path_of(1, "sda1", cases[i].request)));
+		pull_out();
+		assert_null(fake_file_text(scan_path_of(1, "sda1", cases[i].request)));
+		plug_in("2");
+		assert_int_equal(medium("sda1")->sequence, 2);
+		say_of_number(1, "sda1", cases[i].said); /* its last file was with clamd */
+		assert_string_equal(opened, "");
+		shown_has("\"verdict\":\"judging\"");
+		assert_non_null(scan_text("sda1", cases[i].request));
+		say_of("sda1", cases[i].said);
+		assert_string_equal(opened, "sda1 ");
+		(void)tear_down(NULL);
+		(void)set_up(NULL);
+	}
+}
+
+static void an_answer_without_a_number_is_nobodys(void **state)
+{
+	static const char old[] = "clean 3 100\n";
+	struct err err;
+
+	(void)state;
+	fake_dir_put(RUN "/scan");
+	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", old, sizeof(old) - 1,
+					   PLAT_FILE_PRIVATE, &err),
+			 0);
+	put_rules(FULL);
+	start();
+	plug_in("1");
+	assert_string_equal(opened, "");
+	assert_null(fake_file_text(RUN "/scan/sda1.state"));
+	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", old, sizeof(old) - 1,
+					   PLAT_FILE_PRIVATE, &err),
+			 0);
+	gate_scan_changed(gate);
+	assert_string_equal(opened, "");
+}
+
+static void answers_about_sticks_that_are_gone_do_not_pile_up(void **state)
+{
+	(void)state;
+	put_rules(FULL);
+	start();
+	plug_in("1");
+	say_of("sda1", "clean 3 100\n");
+	assert_string_equal(opened, "sda1 ");
+	assert_works(plat_file_remove(scan_path_of(1, "sda1", ".ask"), &err)); /* as it does */
+	pull_out();
+	plug_in("2");
+	assert_null(fake_file_text(scan_path_of(1, "sda1", ".state")));
+	assert_int_equal(fake_file_count(RUN "/scan"), 1);
+}
+
+static void a_medium_without_a_number_is_not_scanned_and_stays_shut(void **state)
+{
+	(void)state;
+	put_rules(FULL);
+	start();
+	plug("2-1", "1");
+	bound("2-1");
+	hold("2-1", "sda", "vfat");
+	medium("sda")->sequence = medium("sda1")->sequence = 0;
+	show_media();
+	told("sda", "2-1");
+	assert_string_equal(opened, "");
+	last_line_has("\"why\":\"not-scanned\"");
+	say_of("sda1", "clean 3 100\n");
+	assert_string_equal(opened, "");
 }
 
 static void what_another_file_system_can_lie_on_is_scanned_whole(void **state)
 {
 	(void)state;
 	plug_on_open("ext4");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
-	assert_string_equal(fake_file_text(RUN "/scan/sda1.ask"), "caretaker-scan 1 ext4 30\n");
+	assert_null(scan_text("sda1", ".guard"));
+	assert_string_equal(scan_text("sda1", ".ask"), "caretaker-scan 1 ext4 30\n");
 	say_of("sda1", "clean 3 100\n");
 	assert_string_equal(opened, "sda1 ");
 	assert_false(medium("sda1")->read_only);
@@ -301,7 +385,7 @@ static void what_is_mounted_is_taken_out_of_use_before_it_is_guarded(void **stat
 	done[0] = '\0';
 	new_rules(ANY);
 	assert_non_null(strstr(done, "unmount sda1"));
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(scan_text("sda1", ".guard"));
 	assert_false(medium("sda1")->read_only);
 }
 
@@ -316,7 +400,7 @@ static void under_audit_nothing_is_guarded(void **state)
 	bound("2-1");
 	told("sda1", "2-1");
 	assert_string_equal(done, "");
-	assert_null(fake_file_text(RUN "/scan/sda1.guard"));
+	assert_null(scan_text("sda1", ".guard"));
 	last_line_has("\"enforced\":false");
 	last_line_has("\"verdict\":\"read-only\"");
 }
@@ -348,6 +432,10 @@ int main(void)
 		TEST(a_file_that_was_not_opened_is_one_event_and_the_medium_stays),
 		TEST(an_infected_file_shuts_the_stick_after_unmounting_it),
 		TEST(what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_gone),
+		TEST(what_was_found_of_the_stick_before_it_is_not_said_of_the_next),
+		TEST(an_answer_without_a_number_is_nobodys),
+		TEST(answers_about_sticks_that_are_gone_do_not_pile_up),
+		TEST(a_medium_without_a_number_is_not_scanned_and_stays_shut),
 		TEST(what_another_file_system_can_lie_on_is_scanned_whole),
 		TEST(what_is_mounted_is_taken_out_of_use_before_it_is_guarded),
 		TEST(under_audit_nothing_is_guarded),

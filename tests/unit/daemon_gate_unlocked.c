@@ -4,16 +4,6 @@
 
 #define SCANNED ENFORCE "set allow any 4\nset encrypted luks,bitlocker 5\nset scan full 6\n"
 
-static void say_of(const char *disk, const char *text)
-{
-	char path[80];
-	struct err err;
-
-	(void)snprintf(path, sizeof(path), RUN "/scan/%s.state", disk);
-	assert_int_equal(plat_file_replace(path, text, strlen(text), PLAT_FILE_PRIVATE, &err), 0);
-	gate_scan_changed(gate);
-}
-
 static void plug_container(const char *rules, const char *file_system)
 {
 	put_rules(rules);
@@ -39,9 +29,8 @@ static void what_is_unlocked_stays_shut_until_it_was_scanned(void **state)
 		assert_string_equal(opened, "sda1 ");
 		assert_true(medium("dm-0")->read_only);
 		assert_false(medium("sda1")->read_only);
-		assert_string_equal(fake_file_text(RUN "/scan/dm-0.ask"),
-				    "caretaker-scan 1 vfat 30\n");
-		assert_null(fake_file_text(RUN "/scan/sda1.ask"));
+		assert_string_equal(scan_text("dm-0", ".ask"), "caretaker-scan 1 vfat 30\n");
+		assert_null(scan_text("sda1", ".ask"));
 		shown_has("\"name\":\"dm-0\"");
 		say_of("dm-0", "clean 1 2\n");
 		assert_string_equal(opened, "sda1 dm-0 ");

@@ -29,8 +29,9 @@ static struct plat_port_device devices[DEVICES];
 static struct plat_medium behind[DEVICES * 2]; /* what is on sticks, whether the kernel sees it */
 static struct plat_medium seen[DEVICES * 2];
 static unsigned behind_count;
-static char opened[256]; /* "sda1 " for each medium that udev leaves open */
-static char done[4096];  /* all that was done, joined by commas */
+static unsigned disk_count; /* that were ever held: each has its own number */
+static char opened[256];    /* "sda1 " for each medium that udev leaves open */
+static char done[4096];     /* all that was done, joined by commas */
 static unsigned happened_count;
 static struct gate *gate;
 
@@ -164,6 +165,7 @@ static inline void hold(const char *port, const char *disk, const char *file_sys
 	strcpy(whole->port, port);
 	strcpy(whole->bus, *port ? "usb" : "mmc");
 	whole->bytes = 16 << 20;
+	whole->sequence = ++disk_count;
 	whole->has_parts = whole->told = true;
 	*part = *whole;
 	part->has_parts = false;
@@ -261,7 +263,7 @@ static inline int set_up(void **state)
 	fake_gate.did = kernel_does;
 	fake_dir_put(STATE);
 	fake_dir_put(RUN);
-	behind_count = happened_count = 0;
+	behind_count = happened_count = disk_count = 0;
 	opened[0] = done[0] = '\0';
 	show_media();
 	return 0;
@@ -274,6 +276,39 @@ static inline int tear_down(void **state)
 	gate = NULL;
 	fake_reset();
 	return 0;
+}
+
+/* --- scans --- */
+
+/* A file of RUN/scan that is about this medium, or one of the same name with another number. */
+static inline const char *scan_path_of(unsigned long long number, const char *disk,
+				       const char *ending)
+{
+	static char path[80];
+
+	(void)snprintf(path, sizeof(path), RUN "/scan/%llu-%s%s", number, disk, ending);
+	return path;
+}
+
+static inline const char *scan_text(const char *disk, const char *ending)
+{
+	return fake_file_text(scan_path_of(medium(disk)->sequence, disk, ending));
+}
+
+static inline void say_of_number(unsigned long long number, const char *disk, const char *text)
+{
+	struct err err;
+
+	assert_int_equal(plat_file_replace(scan_path_of(number, disk, ".state"), text, strlen(text),
+					   PLAT_FILE_PRIVATE, &err),
+			 0);
+	gate_scan_changed(gate);
+}
+
+/* As caretaker-scan says it. */
+static inline void say_of(const char *disk, const char *text)
+{
+	say_of_number(medium(disk)->sequence, disk, text);
 }
 
 /* --- what was put on record --- */

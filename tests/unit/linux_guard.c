@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,8 +21,10 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "platform/linux/gate_parts.h"
 #include "platform/linux/guard_parts.h"
 #include "platform/os.h"
+#include "platform/scan.h"
 
 static char folder[] = "/tmp/caretaker-guard-XXXXXX";
 static char stick[64], other[64], asks[64]; /* where things are below it */
@@ -168,27 +171,32 @@ static void say(const char *medium, const char *what, const char *word)
 	(void)!write(guard.said[1], line, (size_t)len);
 }
 
-static void told_infected(void *ctx, const char *medium, const char *signature)
+static void told_infected(void *ctx, const struct plat_guard_medium *medium, const char *signature)
 {
 	(void)ctx;
-	say(medium, "infected", signature);
+	say(medium->name, "infected", signature);
 }
 
-static void told_refused(void *ctx, const char *medium, const char *why)
+static void told_refused(void *ctx, const struct plat_guard_medium *medium, const char *why)
 {
 	(void)ctx;
-	say(medium, "refused", why);
+	say(medium->name, "refused", why);
 }
 
 static void told_changed(void *ctx)
 {
 	struct plat_guard *const *g = ctx;
-	char path[96];
+	const struct plat_guard_medium *medium;
+	char path[96], number[24] = "";
 
 	(void)snprintf(path, sizeof(path), "%s/drop", asks);
 	if (access(path, F_OK) == 0)
 		plat_guard_drop(*g, "sda1");
-	say(plat_guard_medium(*g, 0), "guarded", "");
+	medium = plat_guard_medium(*g, 0);
+	if (medium)
+		(void)snprintf(number, sizeof(number), "%llu",
+			       (unsigned long long)medium->sequence);
+	say(medium ? medium->name : "", "guarded", number);
 }
 
 /* As the service manager starts it: what it kept comes as descriptors from 3 on. */
@@ -199,6 +207,7 @@ static void run_guard(bool first)
 					     .changed = told_changed,
 					     .infected = told_infected,
 					     .refused = told_refused};
+	const struct plat_guard_medium sda1 = {"sda1", 17};
 	char text[32], names[512] = "";
 	struct err err = {ERR_NONE, ""};
 
@@ -217,7 +226,7 @@ static void run_guard(bool first)
 		(void)close(manager.fds[i]); /* nobody but the manager holds them for it */
 	if (plat_guard_open(&g, &told, &err) < 0 ||
 	    (first &&
-	     guard_take(g, "sda1", open(stick, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &err) < 0) ||
+	     guard_take(g, &sda1, open(stick, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &err) < 0) ||
 	    plat_guard_run(g, asks, &err) < 0)
 		say("-", "failed", err.msg);
 	else
@@ -256,7 +265,7 @@ static void start_guard(bool first)
 	assert_true(guard.process >= 0);
 	if (guard.process == 0)
 		run_guard(first);
-	assert_string_equal(heard(), "sda1 guarded ");
+	assert_string_equal(heard(), "sda1 guarded 17");
 }
 
 static void end_guard(int signal)
@@ -483,7 +492,7 @@ static void a_medium_that_was_given_up_opens_nothing_where_it_is_still_mounted(v
 {
 	(void)state;
 	assert_int_equal(try_open(stick, "lesson"), 0);
-	assert_true(is_kept("medium-sda1"));
+	assert_true(is_kept("medium-17-sda1"));
 	put(asks, "drop.new", "");
 	{
 		char from[96], to[96];
@@ -495,7 +504,7 @@ static void a_medium_that_was_given_up_opens_nothing_where_it_is_still_mounted(v
 	assert_string_equal(heard(), " guarded ");
 	assert_int_equal(try_open(stick, "again"), EPERM);
 	assert_int_equal(try_open(stick, "lesson"), EPERM);
-	while (is_kept("medium-sda1")) /* the manager hears of it when it has time */
+	while (is_kept("medium-17-sda1")) /* the manager hears of it when it has time */
 		(void)sched_yield();
 }
 
@@ -586,14 +595,68 @@ static void without_a_service_manager_nothing_is_guarded(void **state)
 static void a_file_system_that_another_can_lie_on_is_not_guarded(void **state)
 {
 	const struct plat_guard_told told = {.ctx = NULL};
+	const struct plat_guard_medium sdb1 = {"sdb1", 18};
 	struct plat_guard *g = NULL;
 	char why[24] = "";
 
 	(void)state;
 	assert_works(plat_guard_open(&g, &told, &err));
-	assert_fails(plat_guard_add(g, "sdb1", "ext4", "/nowhere", why, &err), ERR_INVALID,
+	assert_fails(plat_guard_add(g, &sdb1, "ext4", "/nowhere", why, &err), ERR_INVALID,
 		     "'ext4' is not opened file by file");
 	assert_string_equal(why, "file-system");
+	plat_guard_close(g);
+}
+
+/* Any disk of this machine; nothing is mounted. */
+static bool find_disk(struct plat_guard_medium *out)
+{
+	const struct plat_gate here = {.sysfs = "/sys", .live = true};
+	DIR *disks = opendir("/sys/class/block");
+	bool found = false;
+	struct dirent *entry;
+	char path[96];
+
+	while (disks && !found && (entry = readdir(disks))) {
+		(void)snprintf(path, sizeof(path), "class/block/%.32s/diskseq", entry->d_name);
+		found = strlen(entry->d_name) < sizeof(out->name) && entry->d_name[0] != '.' &&
+			gate_number(&here, path, 10, &out->sequence);
+		if (found)
+			strcpy(out->name, entry->d_name);
+	}
+	if (disks)
+		closedir(disks);
+	return found;
+}
+
+static void another_disk_of_that_name_is_neither_guarded_nor_scanned(void **state)
+{
+	const struct plat_guard_told told = {.ctx = NULL};
+	struct plat_guard_medium disk;
+	struct plat_guard *g = NULL;
+	struct plat_scan scan = {.folder = other, .max_ms = 1000};
+	struct plat_scan_result result;
+	char why[24] = "";
+
+	(void)state;
+	if (!find_disk(&disk)) {
+		print_message("no disk here has a number of its own\n");
+		skip();
+	}
+	scan.medium = disk.name;
+	scan.sequence = disk.sequence;
+	scan.file_system = "none-such";
+	plat_scan_medium(&scan, &result);
+	assert_int_equal(result.verdict, PLAT_SCAN_UNSCANNABLE);
+	assert_string_equal(result.why, "file-system");
+	scan.sequence++;
+	plat_scan_medium(&scan, &result);
+	assert_int_equal(result.verdict, PLAT_SCAN_STOPPED);
+	assert_int_equal(result.done.files, 0);
+	assert_int_equal(mkdir(other, 0755), 0); /* it takes its folder away */
+	disk.sequence++;
+	assert_works(plat_guard_open(&g, &told, &err));
+	assert_fails(plat_guard_add(g, &disk, "vfat", other, why, &err), ERR_IO,
+		     "another disk has its name");
 	plat_guard_close(g);
 }
 
@@ -613,6 +676,7 @@ int main(void)
 		TEST(told_to_end_it_unmounts_what_it_guarded),
 		TEST(without_a_service_manager_nothing_is_guarded),
 		TEST(a_file_system_that_another_can_lie_on_is_not_guarded),
+		TEST(another_disk_of_that_name_is_neither_guarded_nor_scanned),
 	};
 
 	return cmocka_run_group_tests(tests, bed_made, bed_gone);

@@ -96,6 +96,55 @@ static void takes_only_names_of_devices(void **state)
 	assert_false(scan_name_valid("a-name-that-is-longer-than-any-device-has"));
 }
 
+static void a_file_is_about_one_disk_by_its_number(void **state)
+{
+	static const struct {
+		const char *file;
+		uint64_t sequence;
+		const char *name;
+	} good[] = {{"1-sda1.ask", 1, "sda1"},
+		    {"17-mmcblk0p1.ask", 17, "mmcblk0p1"},
+		    {"208-dm-3.ask", 208, "dm-3"},
+		    {"9223372036854775807-a-name-as-long-as-any-device-s1.ask", INT64_MAX,
+		     "a-name-as-long-as-any-device-s1"}};
+	static const char *const bad[] = {
+		"",
+		".ask",
+		"sda1.ask", /* as daemons called it that knew no numbers */
+		"dm-3.ask",
+		"-sda1.ask",
+		"0-sda1.ask",
+		"017-sda1.ask",
+		"+17-sda1.ask",
+		" 17-sda1.ask",
+		"17-.ask",
+		"17-../sda.ask",
+		"17-sda1.guard",
+		"17-sda1.ask.ask",
+		"17-sda1",
+		"9223372036854775808-sda1.ask",
+		"1-a-name-that-is-longer-than-any-device-has.ask",
+		"000000000000000000000000000000000000000000000000000000000000000000017-sda1.ask"};
+	struct scan_medium medium;
+	char file[SCAN_FILE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		memset(&medium, 0, sizeof(medium));
+		assert_true(scan_file_parse(good[i].file, SCAN_ASK, &medium));
+		assert_int_equal(medium.sequence, good[i].sequence);
+		assert_string_equal(medium.name, good[i].name);
+		scan_file_print(&medium, SCAN_ASK, file);
+		assert_string_equal(file, good[i].file);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		medium.sequence = 77;
+		if (scan_file_parse(bad[i], SCAN_ASK, &medium))
+			fail_msg("'%s' was taken", bad[i]);
+		assert_int_equal(medium.sequence, 77);
+	}
+}
+
 static void estimates_by_the_pace_so_far(void **state)
 {
 	struct scan_state s = {.stage = SCAN_SCANNING,
@@ -120,6 +169,7 @@ int main(void)
 		cmocka_unit_test(refuses_damaged_files),
 		cmocka_unit_test(a_scanners_name_stays_one_word),
 		cmocka_unit_test(takes_only_names_of_devices),
+		cmocka_unit_test(a_file_is_about_one_disk_by_its_number),
 		cmocka_unit_test(estimates_by_the_pace_so_far),
 	};
 
