@@ -194,16 +194,14 @@ static void add_storage_exception(struct compile *c, const struct exception_item
 	add(c, &rule);
 }
 
-static void add_hardware_exception(struct compile *c, const struct exception_item *item)
+/* Of the whole control: every model, which ends as punctually as one does. */
+static void add_hardware_exception(struct compile *c, const struct exception_item *item,
+				   int64_t until)
 {
-	/* The whole control: what it would refuse is only reported. */
-	if (!item->what[0]) {
-		if (c->rules.hardware_mode == GATE_ENFORCE)
-			c->rules.hardware_mode = GATE_AUDIT;
-		return;
-	}
-	add(c, &(struct gate_rule){
-		       .kind = GATE_RULE_PASS_MODEL, .what = item->what, .exception = item->id});
+	add(c, &(struct gate_rule){.kind = GATE_RULE_PASS_MODEL,
+				   .what = item->what[0] ? item->what : "*:*",
+				   .until = until,
+				   .exception = item->id});
 }
 
 static void add_exceptions(struct compile *c)
@@ -219,8 +217,8 @@ static void add_exceptions(struct compile *c)
 			continue;
 		if (control == CONTROL_REMOVABLE_STORAGE)
 			add_storage_exception(c, item, until);
-		else if (control == CONTROL_HARDWARE && until > c->agent->now)
-			add_hardware_exception(c, item);
+		else if (control == CONTROL_HARDWARE)
+			add_hardware_exception(c, item, until);
 	}
 }
 

@@ -209,6 +209,14 @@ void gate_scan_changed(struct gate *gate)
 
 /* --- time goes by --- */
 
+/* 'next' or, where that end (0: none) comes before it, the seconds to it. */
+static int64_t sooner(int64_t next, int64_t until, int64_t now)
+{
+	int64_t left = until > now ? until - now : 0;
+
+	return until && (next < 0 || left < next) ? left : next;
+}
+
 /* Seconds to the first end; -1: nothing ends. */
 static int64_t next_end_s(const struct gate *gate)
 {
@@ -219,13 +227,13 @@ static int64_t next_end_s(const struct gate *gate)
 		return -1;
 	now = gate_now(gate, &known);
 	for (const struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next) {
-		int64_t left = plugged->decision.until - now;
+		const struct gate_decision *decision = &plugged->decision;
 
-		if (!plugged->decision.until || plugged->verdict == VERDICT_REFUSED ||
-		    plugged->verdict == VERDICT_PASSED)
-			continue;
-		if (next < 0 || left < next)
-			next = left > 0 ? left : 0;
+		if (plugged->verdict != VERDICT_REFUSED && plugged->verdict != VERDICT_PASSED)
+			next = sooner(next, decision->until, now);
+		/* Its storage may be refused, or let be: something else of it is open. */
+		if (decision->hardware_opens)
+			next = sooner(next, decision->hardware_until, now);
 	}
 	return next;
 }

@@ -16,6 +16,8 @@
 #include "agent/gate/hold.h"
 #include "agent/gate/rules.h"
 
+enum { CLASS_STORAGE = 0x08 };
+
 /* --- the media --- */
 
 struct reading {
@@ -421,11 +423,19 @@ static void let(struct gate *gate, struct gate_plugged *plugged, struct gate_int
 	interface->authorized = true;
 }
 
+/* Not the network card beside the storage: the stick in use is none of its. */
+static bool may_store(const struct gate_interface *interface)
+{
+	return interface->held != GATE_HELD_POLICY || interface->class == CLASS_STORAGE ||
+	       interface->drivers[0][0] || interface->shifts;
+}
+
 static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_interface *interface)
 {
+	bool stores = may_store(interface);
 	struct err err;
 
-	for (unsigned i = 0; i < plugged->part_count; i++) {
+	for (unsigned i = 0; stores && i < plugged->part_count; i++) {
 		out_of_use(gate, plugged, &plugged->parts[i]);
 		set_open(gate, plugged, &plugged->parts[i], false);
 		gate_scan_end(gate, &plugged->parts[i]);
@@ -436,14 +446,17 @@ static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_in
 		return;
 	}
 	interface->authorized = false;
-	plugged->part_count = 0;
+	if (stores)
+		plugged->part_count = 0;
 }
 
 static bool may_open(const struct gate *gate, const struct gate_plugged *plugged,
 		     const struct gate_interface *interface)
 {
+	/* Media that are refused shut what brought them, not what hardware's rules hold beside. */
 	return gate_may_open(gate->rules, &plugged->decision, interface) &&
-	       (!plugged->parts_refused || !gate_waits(interface, gate->rules));
+	       (!plugged->parts_refused || interface->held == GATE_HELD_POLICY ||
+		!gate_waits(interface, gate->rules));
 }
 
 void gate_act(struct gate *gate, struct gate_plugged *plugged)

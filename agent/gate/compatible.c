@@ -22,7 +22,8 @@ bool gate_compatible_asks(const struct gate_device *device, const struct gate_ru
 		gate_device_id(device, id);
 		for (size_t i = 0; i < rules->rule_count; i++)
 			if ((rules->rules[i].kind == GATE_RULE_ASSIST ||
-			     rules->rules[i].kind == GATE_RULE_PASS_MODEL) &&
+			     (rules->rules[i].kind == GATE_RULE_PASS_MODEL &&
+			      gate_rule_lasts(&rules->rules[i]))) &&
 			    gate_id_matches(rules->rules[i].what, id))
 				return false;
 	}

@@ -17,6 +17,9 @@ struct judge {
 	struct gate_decision *out;
 	char id[GATE_ID];
 	unsigned kinds; /* GATE_KIND_* of what is held */
+	/* an exception for its model, or one that does not hold, and why */
+	const struct gate_rule *pass, *flawed;
+	const char *flaw;
 };
 
 /* Always true, so that a step may end with it: it has answered. */
@@ -109,6 +112,69 @@ static const struct gate_rule *find_model(const struct judge *j, enum gate_rule_
 	return NULL;
 }
 
+/* --- whether an approval holds --- */
+
+/* Whether the pattern goes by the serial: "0951:1666" and "0951:1666:*" do not. */
+static bool needs_serial(const struct gate_rule *rule)
+{
+	const char *colon = strchr(rule->what, ':');
+
+	colon = colon ? strchr(colon + 1, ':') : NULL;
+	return rule->kind == GATE_RULE_STICK && colon && strcmp(colon, ":*") != 0;
+}
+
+/* Why this approval does not hold; NULL: it does. */
+static const char *flaw(const struct judge *j, const struct gate_rule *rule)
+{
+	const struct gate_around *around = j->around;
+	bool asked_for = rule->exception[0] && j->rules->weak_serial == GATE_WEAK_ASK;
+
+	if (rule->until && around->now >= rule->until)
+		return "approval-ended";
+	if (rule->until && !around->now_known)
+		return "clock-unknown";
+	if (!needs_serial(rule))
+		return NULL;
+	/* With 'ask', whoever granted it was told that the serial tells little. */
+	if (around->twin && !asked_for)
+		return "twin-serial";
+	if (gate_serial_is_weak(j->device) && !asked_for)
+		return "weak-serial";
+	return around->changed ? "changed-device" : NULL;
+}
+
+/* One without an end lasts longest. */
+static bool lasts_longer(const struct gate_rule *a, const struct gate_rule *b)
+{
+	return a->until == 0 ? b->until != 0 : b->until != 0 && a->until > b->until;
+}
+
+static void name_exception(struct judge *j, const struct gate_rule *rule)
+{
+	(void)text_copy(j->out->exception, sizeof(j->out->exception), rule->exception);
+}
+
+/* Of a model, in spite of hardware's rules; without one that holds, 'flaw' and 'flawed' tell of the
+ * nearest.  What the policy itself approves for good gate_hold() has let through. */
+static void find_pass(struct judge *j)
+{
+	for (size_t i = 0; i < j->rules->rule_count; i++) {
+		const struct gate_rule *rule = &j->rules->rules[i];
+		const char *why;
+
+		if (rule->kind != GATE_RULE_PASS_MODEL || gate_rule_lasts(rule) ||
+		    !gate_id_matches(rule->what, j->id))
+			continue;
+		why = flaw(j, rule);
+		if (!why && (!j->pass || lasts_longer(rule, j->pass)))
+			j->pass = rule;
+		if (why && (!j->flaw || strcmp(j->flaw, "approval-ended") == 0)) {
+			j->flaw = why;
+			j->flawed = rule;
+		}
+	}
+}
+
 /* --- hardware's rules --- */
 
 static int refused_class_line(const struct judge *j)
@@ -124,6 +190,40 @@ static int refused_class_line(const struct judge *j)
 	return 0;
 }
 
+static void use_pass(struct judge *j)
+{
+	j->out->hardware_opens = true;
+	j->out->hardware_until = j->pass->until;
+}
+
+/* Unless an exception holds: false, and the next step answers. */
+static bool refuse_hardware(struct judge *j, const char *why, int line)
+{
+	if (j->pass) {
+		use_pass(j);
+		return false;
+	}
+	by_hardware(j);
+	if (j->flawed) {
+		name_exception(j, j->flawed);
+		why = j->flaw;
+	}
+	return answer(j, GATE_REFUSE, why, line);
+}
+
+/* The exception that stands behind an answer which is not a refusal, unless storage has its own. */
+static void name_pass(struct judge *j)
+{
+	struct gate_decision *out = j->out;
+
+	if (!out->hardware_opens || out->verb == GATE_REFUSE)
+		return;
+	if (!out->exception[0])
+		name_exception(j, j->pass);
+	if (j->pass->until && (!out->until || j->pass->until < out->until))
+		out->until = j->pass->until;
+}
+
 static bool by_refused_hardware(struct judge *j)
 {
 	const struct gate_rule *model = find_model(j, GATE_RULE_REFUSE_MODEL);
@@ -134,14 +234,17 @@ static bool by_refused_hardware(struct judge *j)
 	/* A refused model's storage is refused too, unless hardware only audits: then storage's
 	 * own rules, which may enforce, say more. */
 	if (model && j->rules->hardware_mode != GATE_OFF && !find_model(j, GATE_RULE_ASSIST) &&
-	    (held || j->kinds) && (!j->kinds || j->rules->hardware_mode == GATE_ENFORCE)) {
-		by_hardware(j);
-		return answer(j, GATE_REFUSE, "refused-model", model->line);
-	}
+	    (held || j->kinds) && (!j->kinds || j->rules->hardware_mode == GATE_ENFORCE) &&
+	    refuse_hardware(j, "refused-model", model->line))
+		return true;
+	if (held && j->pass)
+		use_pass(j); /* the rest of what stores, too */
 	if (!held || j->kinds)
 		return false;
+	if (refuse_hardware(j, "refused-class", refused_class_line(j)))
+		return true;
 	by_hardware(j);
-	return answer(j, GATE_REFUSE, "refused-class", refused_class_line(j));
+	return answer(j, GATE_OPEN, "excepted-model", 0);
 }
 
 /* --- ports --- */
@@ -173,10 +276,9 @@ static bool by_port(struct judge *j)
 		return false;
 	if (j->rules->hardware_mode != GATE_OFF && !j->around->known_since_enrolment &&
 	    port_is(j, GATE_RULE_REAR_PORT, &rule) &&
-	    (j->rules->hardware_mode == GATE_ENFORCE || j->rules->storage_mode == GATE_AUDIT)) {
-		by_hardware(j);
-		return answer(j, GATE_REFUSE, "rear-port", rule->line);
-	}
+	    (j->rules->hardware_mode == GATE_ENFORCE || j->rules->storage_mode == GATE_AUDIT) &&
+	    refuse_hardware(j, "rear-port", rule->line))
+		return true;
 	if (!port_is(j, GATE_RULE_FRONT_PORT, &rule) && rule &&
 	    strcmp(j->device->panel, "front") != 0)
 		return answer(j, GATE_REFUSE, "wrong-port", rule->line);
@@ -186,35 +288,6 @@ static bool by_port(struct judge *j)
 }
 
 /* --- approvals --- */
-
-/* Whether the pattern goes by the serial: "0951:1666" and "0951:1666:*" do not. */
-static bool needs_serial(const struct gate_rule *rule)
-{
-	const char *colon = strchr(rule->what, ':');
-
-	colon = colon ? strchr(colon + 1, ':') : NULL;
-	return rule->kind == GATE_RULE_STICK && colon && strcmp(colon, ":*") != 0;
-}
-
-/* Why this approval does not hold; NULL: it does. */
-static const char *flaw(const struct judge *j, const struct gate_rule *rule)
-{
-	const struct gate_around *around = j->around;
-	bool asked_for = rule->exception[0] && j->rules->weak_serial == GATE_WEAK_ASK;
-
-	if (rule->until && around->now >= rule->until)
-		return "approval-ended";
-	if (rule->until && !around->now_known)
-		return "clock-unknown";
-	if (!needs_serial(rule))
-		return NULL;
-	/* With 'ask', whoever granted it was told that the serial tells little. */
-	if (around->twin && !asked_for)
-		return "twin-serial";
-	if (gate_serial_is_weak(j->device) && !asked_for)
-		return "weak-serial";
-	return around->changed ? "changed-device" : NULL;
-}
 
 static bool concerns(const struct judge *j, const struct gate_rule *rule)
 {
@@ -226,12 +299,6 @@ static bool concerns(const struct judge *j, const struct gate_rule *rule)
 		return gate_id_matches(rule->what, j->id);
 	return rule->kind == GATE_RULE_PERSON && j->around->user && j->around->user[0] &&
 	       text_match(rule->what, j->around->user); /* as every list of accounts */
-}
-
-/* One without an end lasts longest. */
-static bool lasts_longer(const struct gate_rule *a, const struct gate_rule *b)
-{
-	return a->until == 0 ? b->until != 0 : b->until != 0 && a->until > b->until;
 }
 
 /* How much it asks beside what it opens. */
@@ -276,11 +343,6 @@ static const struct gate_rule *find_approval(const struct judge *j, const char *
 		}
 	}
 	return best;
-}
-
-static void name_exception(struct judge *j, const struct gate_rule *rule)
-{
-	(void)text_copy(j->out->exception, sizeof(j->out->exception), rule->exception);
 }
 
 /* What the rules ask of a medium that may be used, 'approval' NULL: that any may be. */
@@ -406,7 +468,7 @@ static void decide_storage(struct judge *j)
 void gate_decide(const struct gate_rules *rules, const struct gate_device *device,
 		 const struct gate_around *around, struct gate_decision *out)
 {
-	struct judge j = {rules, device, around, out, "", 0};
+	struct judge j = {.rules = rules, .device = device, .around = around, .out = out};
 
 	*out = (struct gate_decision){.verb = GATE_PASS};
 	gate_device_id(device, j.id);
@@ -416,10 +478,14 @@ void gate_decide(const struct gate_rules *rules, const struct gate_device *devic
 		(void)answer(&j, j.kinds ? GATE_OPEN : GATE_PASS, "holds-system", 0);
 		return;
 	}
-	if (by_refused_hardware(&j))
+	find_pass(&j);
+	if (by_refused_hardware(&j)) {
+		name_pass(&j);
 		return;
+	}
 	if (j.kinds) {
 		decide_storage(&j);
+		name_pass(&j);
 		/* A card in it is another matter: gate_decide_medium() tells of the slot. */
 		out->quiet |= out->verb == GATE_REFUSE && is_card_reader(device);
 		return;
@@ -436,7 +502,7 @@ bool gate_may_open(const struct gate_rules *rules, const struct gate_decision *d
 	if (strcmp(decision->why, "holds-system") == 0)
 		return true;
 	if (interface->held == GATE_HELD_POLICY)
-		return false;
+		return decision->hardware_opens;
 	if (decision->verb == GATE_REFUSE)
 		return false;
 	return stores(interface) || decision->verb == GATE_OPEN || decision->verb == GATE_PASS;

@@ -46,6 +46,7 @@ struct gate_decision {
 	bool hardware;       /* that control is 'hardware', not 'removable-storage' */
 	/* A token for the reason, reason_storage.c makes the sentence.  Of a device:
 	 *   PASS    "free", "assistive", "off", "kind-not-counted"; caretakerd's own "was-storage"
+	 *   OPEN    "excepted-model": of what hardware's rules alone would refuse
 	 *   REFUSE  "not-allowed", "not-approved", "approval-ended", "clock-unknown",
 	 * "weak-serial", "twin-serial", "changed-device", "wrong-port", "rear-port", "too-deep",
 	 *           "screen-locked", "refused-class", "refused-model", "cannot-be-judged"
@@ -56,9 +57,13 @@ struct gate_decision {
 	 *   REFUSE  "plain", "null-cipher", "not-scanned", "infected", "unscannable", "too-large"
 	 *   READ_ONLY, OPEN  the device's, or "plain", "unlocker" */
 	char why[32];
-	int line;              /* of the policy */
-	char exception[64];    /* the approval used, or the one that ended; "" none */
-	int64_t until;         /* when the answer changes by itself; 0: not by time alone */
+	int line;           /* of the policy */
+	char exception[64]; /* the approval used, or the one that ended; "" none */
+	int64_t until;      /* when the answer changes by itself; 0: not by time alone */
+	/* An exception for the model stands against hardware's rules: what they hold opens until
+	 * then (0: no end), whatever becomes of storage in the same device. */
+	bool hardware_opens;
+	int64_t hardware_until;
 	unsigned encrypted;    /* GATE_JUDGE: how the medium must be encrypted; 0: need not be */
 	bool self_encrypting;  /* GATE_JUDGE: the model encrypts by itself, and that counts */
 	enum gate_plain plain; /* GATE_JUDGE: what a plain medium gets where encrypted is asked */
@@ -76,7 +81,8 @@ void gate_decide(const struct gate_rules *rules, const struct gate_device *devic
 		 const struct gate_around *around, struct gate_decision *out);
 
 /* Whether this interface of the device may be authorised.  What has no disk to be judged (PTP, MTP)
- * opens on GATE_OPEN alone; what hardware's rules hold stays shut whatever storage's say. */
+ * opens on GATE_OPEN alone; what hardware's rules hold stays shut whatever storage's say, unless an
+ * exception stands against them. */
 bool gate_may_open(const struct gate_rules *rules, const struct gate_decision *decision,
 		   const struct gate_interface *interface);
 

@@ -26,7 +26,8 @@ void gate_alias_builtin(struct gate_interface *interface, const char *entry, siz
 /* Judges each interface of a device whose facts are all there; sets 'held'.  'rules' may be NULL
  * (none compiled yet): storage, PTP and MTP wait all the same.  What assists people, keyboards,
  * pointers, audio, video, smart-card, printer and hubs never wait for GATE_HELD_POLICY; and an
- * interface of class 03 or 09 waits only where a storage driver would bind to it. */
+ * interface of class 03 or 09 waits only where a storage driver would bind to it.  What an
+ * exception lets pass waits all the same: its end takes a clock, so gate_decide() is asked. */
 void gate_hold(struct gate_device *device, const struct gate_rules *rules);
 /* Whether the interface stays shut until caretakerd has decided: it is held, and the mode of the
  * control that holds it is enforce.  Without rules whatever is held waits. */

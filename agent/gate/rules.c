@@ -145,6 +145,14 @@ static unsigned opens_of(const struct gate_rule *rule)
 	return opens | (rule->scanned ? OPENS_SCANNED : 0);
 }
 
+static int take_exception(char *word, struct gate_rule *rule, struct err *err)
+{
+	if (strlen(word) > 63)
+		return err_set(err, ERR_INVALID, "the id of an exception is too long");
+	rule->exception = word;
+	return 0;
+}
+
 /* stick, person: WHAT END OPENS EXCEPTION LINE */
 static int line_approval(struct parse *p, struct err *err)
 {
@@ -152,14 +160,25 @@ static int line_approval(struct parse *p, struct err *err)
 		.kind = strcmp(p->words[0], "stick") == 0 ? GATE_RULE_STICK : GATE_RULE_PERSON,
 		.what = p->words[1],
 		.name = "",
-		.exception = p->words[4],
 	};
 
 	if (gate_word_number(p->words[2], INT64_MAX, &rule.until, err) ||
-	    take_opens(p->words[3], &rule, err) || gate_word_line(p->words[5], &rule.line, err))
+	    take_opens(p->words[3], &rule, err) || take_exception(p->words[4], &rule, err) ||
+	    gate_word_line(p->words[5], &rule.line, err))
 		return -1;
-	if (strlen(rule.exception) > 63)
-		return err_set(err, ERR_INVALID, "the id of an exception is too long");
+	return add_rule(p, &rule, err);
+}
+
+/* "model" WHAT END EXCEPTION LINE */
+static int line_pass(struct parse *p, struct err *err)
+{
+	struct gate_rule rule = {.kind = GATE_RULE_PASS_MODEL, .what = p->words[2], .name = ""};
+
+	if (strcmp(p->words[1], "model") != 0)
+		return err_set(err, ERR_INVALID, "no rule begins 'pass %.40s'", p->words[1]);
+	if (gate_word_number(p->words[3], INT64_MAX, &rule.until, err) ||
+	    take_exception(p->words[4], &rule, err) || gate_word_line(p->words[5], &rule.line, err))
+		return -1;
 	return add_rule(p, &rule, err);
 }
 
@@ -190,7 +209,6 @@ static const struct {
 	{"port", "rear", GATE_RULE_REAR_PORT},
 	{"refuse", "class", GATE_RULE_REFUSE_CLASS},
 	{"refuse", "model", GATE_RULE_REFUSE_MODEL},
-	{"pass", "model", GATE_RULE_PASS_MODEL},
 };
 
 static int line_sorted(struct parse *p, struct err *err)
@@ -233,7 +251,7 @@ static const struct {
 	{"policy", 3, line_policy}, {"clock", 4, line_clock},         {"mode", 4, line_mode},
 	{"set", 4, line_set},       {"stick", 6, line_approval},      {"person", 6, line_approval},
 	{"model", 4, line_sorted},  {"class-set", 5, line_class_set}, {"port", 4, line_sorted},
-	{"refuse", 4, line_sorted}, {"pass", 4, line_sorted},         {"assist", 3, line_assist},
+	{"refuse", 4, line_sorted}, {"pass", 6, line_pass},           {"assist", 3, line_assist},
 	{"end", 1, line_end},
 };
 
@@ -364,6 +382,11 @@ void gate_rules_free(struct gate_rules *rules)
 	free(whole);
 }
 
+bool gate_rule_lasts(const struct gate_rule *rule)
+{
+	return !rule->until && !rule->exception[0];
+}
+
 bool gate_rules_open_to_all(const struct gate_rules *rules)
 {
 	return rules->storage_mode != GATE_ENFORCE ||
@@ -383,6 +406,12 @@ static void print_rule(const struct gate_rule *rule, struct buf *out)
 		buf_addf(out, " %" PRId64 " ", rule->until);
 		gate_word_print_bits(out, opens_names, opens_of(rule));
 		buf_addc(out, ' ');
+		gate_word_print(out, rule->exception ? rule->exception : "");
+		break;
+	case GATE_RULE_PASS_MODEL:
+		buf_adds(out, "pass model ");
+		gate_word_print(out, rule->what);
+		buf_addf(out, " %" PRId64 " ", rule->until);
 		gate_word_print(out, rule->exception ? rule->exception : "");
 		break;
 	case GATE_RULE_CLASS_SET:

@@ -18,7 +18,7 @@
  *   port front 1-3 16
  *   refuse class network 30
  *   refuse model 1234:5678 31
- *   pass model 0951:1666 32
+ *   pass model 0951:1666 0 - 32   model, end, exception, line
  *   assist 0c45:* 0                   conf/hardware/assistive.ini
  *   end                              a file without it was cut: refused
  *
@@ -79,7 +79,7 @@ struct gate_rule {
 	enum gate_rule_kind kind;
 	const char *what;   /* a stick's, model's or port's pattern, an account, a class */
 	const char *name;   /* CLASS_SET: "microbit"; else "" */
-	int64_t until;      /* unix seconds; 0: no end */
+	int64_t until;      /* STICK, PERSON, PASS_MODEL: unix seconds; 0: no end */
 	uint64_t max_bytes; /* CLASS_SET */
 	enum gate_open open;
 	bool read_only; /* STICK, PERSON: to read alone, beside GATE_OPEN_ENCRYPTED */
@@ -123,6 +123,9 @@ struct gate_rules {
 /* On success the caller owns '*out'; strings lie in it.  Errors name the line. */
 int gate_rules_parse(const char *text, size_t len, struct gate_rules **out, struct err *err);
 void gate_rules_free(struct gate_rules *rules);
+/* Whether the rule is the policy's own word and goes with it alone.  What an exception opens ends,
+ * and is for caretakerd to judge, which has a clock that it may trust. */
+bool gate_rule_lasts(const struct gate_rule *rule);
 /* Whether any medium opens to anybody, unencrypted, unscanned, to be read and written: then files
  * may go by other ways too. */
 bool gate_rules_open_to_all(const struct gate_rules *rules);

@@ -134,8 +134,22 @@ static bool wants_arms(const struct gate_rules *rules)
 	return rules->storage_mode == GATE_ENFORCE || rules->hardware_mode == GATE_ENFORCE;
 }
 
+static bool is_for_helper(const struct gate_rule *rule)
+{
+	switch (rule->kind) {
+	case GATE_RULE_REFUSE_CLASS:
+	case GATE_RULE_REFUSE_MODEL:
+	case GATE_RULE_ASSIST: return true;
+	case GATE_RULE_PASS_MODEL: return gate_rule_lasts(rule);
+	default: return false;
+	}
+}
+
 /* What the helper needs of them: modes, what is refused and what assists.  Sticks, people and the
- * clock are caretakerd's; an initramfs can be read by anybody, and is not made anew for them. */
+ * clock are caretakerd's; an initramfs can be read by anybody, and is not made anew for them.  Nor
+ * is a model that an exception lets pass: the helper has no clock that it may trust, and would let
+ * it pass for ever.  To it the model is refused, which leaves it shut until caretakerd, who knows
+ * whether the exception still holds, lets it through. */
 static int print_for_helper(const struct gate_rules *rules, struct buf *out, struct err *err)
 {
 	struct gate_rule *kept = calloc(rules->rule_count + 1, sizeof(*kept));
@@ -153,8 +167,7 @@ static int print_for_helper(const struct gate_rules *rules, struct buf *out, str
 	for (size_t i = 0; i < rules->rule_count; i++) {
 		const struct gate_rule *rule = &rules->rules[i];
 
-		if (rule->kind != GATE_RULE_REFUSE_CLASS && rule->kind != GATE_RULE_REFUSE_MODEL &&
-		    rule->kind != GATE_RULE_PASS_MODEL && rule->kind != GATE_RULE_ASSIST)
+		if (!is_for_helper(rule))
 			continue;
 		kept[less.rule_count] = *rule;
 		kept[less.rule_count++].line = 0; /* moves with every edit of the policy */

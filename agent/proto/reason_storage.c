@@ -33,6 +33,7 @@ static const struct {
 	 "unlock the screen: then it is looked at again"},
 	{"refused-class", "the policy refuses its kind", NULL},
 	{"refused-model", "the policy refuses its model", NULL},
+	{"excepted-model", "an exception lets its model be used", NULL},
 	{"cannot-be-judged", "it shows files, not a disk that could be checked",
 	 "copy the files onto a stick that the school allows, or send them another way"},
 	{"holds-system", "the system lies on it", NULL},

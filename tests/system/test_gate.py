@@ -233,6 +233,25 @@ def test_what_the_initramfs_carries_names_no_person_and_no_stick(machine):
     assert (machine.root / 'etc/caretaker/gate.rules').stat().st_mode & 0o777 == 0o600
 
 
+def test_the_helper_cannot_tell_the_time_and_opens_nothing_by_an_exception(machine):
+    approved, excepted = 'pass model 0b95:1790 0 - 8\n', 'pass model 0bda:8153 1999999999 EX-5 0\n'
+    machine.device('2-1', '0b95:1790', 'S', {'2-1:1.0': NETWORK})
+    machine.device('2-2', '0bda:8153', 'T', {'2-2:1.0': NETWORK})
+    machine.arm(RULES.replace('refuse class', approved + 'refuse class'))
+    # Nothing is armed anew for it: the initramfs would be made again for each.
+    assert machine.arm(RULES.replace('refuse class', approved + excepted + 'refuse class')) == ''
+    rules = machine.text('etc/caretaker/gate.rules')
+    assert 'pass model 0b95:1790 0 - 0\n' in rules and '0bda:8153' not in rules
+    machine.run('device', '2-1')
+    assert machine.is_open('2-1:1.0')
+    assert '2-2:1.0 waits for caretakerd (policy)' in machine.run('device', '2-2')
+    assert not machine.is_open('2-2:1.0')
+    # Nor would it, were it told.
+    machine.put('etc/caretaker/gate.rules', RULES.replace('refuse class', excepted + 'refuse class'))
+    machine.run('device', '2-2')
+    assert not machine.is_open('2-2:1.0')
+
+
 def test_rules_that_only_tell_another_time_change_nothing(machine):
     machine.arm()
     before = {p: p.stat().st_ino for p in (machine.root / 'etc').rglob('*') if p.is_file()}

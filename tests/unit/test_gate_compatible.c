@@ -107,7 +107,8 @@ static void asks_only_what_would_be_let_through_and_is_our_business(void **state
 		{"set kinds usb,card 0\n", 0xff, 0xff, false},
 		{"assist 0bb4:* 0\n", 0xff, 0xff, false},
 		{"assist 0bb5:* 0\n", 0xff, 0xff, true},
-		{"pass model 0bb4:0f60 7\n", 0xff, 0xff, false},
+		{"pass model 0bb4:0f60 0 - 7\n", 0xff, 0xff, false},
+		{"pass model 0bb4:0f60 1790000000 EX-1 0\n", 0xff, 0xff, true}, /* it ends */
 	};
 
 	(void)state;

@@ -368,7 +368,7 @@ static void hardware_refuses_what_it_names_and_never_what_people_need(void **sta
 		 "assistive",
 		 0},
 		{ANY "refuse class other 30\n", BRAILLE, {0}, GATE_REFUSE, "refused-class", 30},
-		{ANY "refuse class other 30\npass model 0904:1666 31\n",
+		{ANY "refuse class other 30\npass model 0904:1666 0 - 31\n",
 		 BRAILLE,
 		 {0},
 		 GATE_PASS,
@@ -387,6 +387,73 @@ static void hardware_refuses_what_it_names_and_never_what_people_need(void **sta
 	RUN(cases);
 	assert_true(
 		decide(ANY "refuse class network 30\n", NETWORK, (struct gate_around){0}).hardware);
+}
+
+/* An exception stands against whatever hardware's rules refuse, and against nothing of storage's.
+ */
+static void an_exception_for_a_model_opens_what_hardware_refuses_until_its_end(void **state)
+{
+#define PASS "pass model 0951:1666 1795328401 EX-5 0\n"
+#define PASSED "pass model 0951:1666 1795328400 EX-5 0\n"
+	static const char *const refused[] = {"refuse class network 30\n",
+					      "refuse model 0951:* 31\n"};
+	static const struct decide_case cases[] = {
+		{ANY "refuse model 0951:* 31\n" PASS, KINGSTON, {0}, GATE_OPEN, "allowed", 14},
+		{ANY "port rear 1-* 22\n" PASS, KINGSTON, {0}, GATE_OPEN, "allowed", 14},
+		{"set allow none 14\nrefuse model 0951:* 31\n" PASS,
+		 KINGSTON,
+		 {0},
+		 GATE_REFUSE,
+		 "not-allowed",
+		 14},
+		{ANY "port front 2-1 22\n" PASS, KINGSTON, {0}, GATE_REFUSE, "wrong-port", 22},
+		{ANY "refuse model 0951:* 31\n" PASSED,
+		 KINGSTON,
+		 {0},
+		 GATE_REFUSE,
+		 "approval-ended",
+		 31},
+		{ANY "port rear 1-* 22\n" PASSED, KINGSTON, {0}, GATE_REFUSE, "approval-ended", 22},
+		{ANY "refuse model 0951:* 31\n" PASS,
+		 KINGSTON,
+		 {.now = 5},
+		 GATE_REFUSE,
+		 "clock-unknown",
+		 31},
+		/* Another model's, and what nothing refuses. */
+		{ANY "refuse class network 30\npass model 0952:* 1795328401 EX-5 0\n",
+		 NETWORK,
+		 {0},
+		 GATE_REFUSE,
+		 "refused-class",
+		 30},
+		{ANY PASS, NETWORK, {0}, GATE_PASS, "free", 0},
+		{ANY PASS, KEYBOARD, {0}, GATE_PASS, "free", 0},
+	};
+	struct gate_decision got;
+
+	(void)state;
+	RUN(cases);
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		char rules[200];
+
+		snprintf(rules, sizeof(rules), ANY "%s" PASS PASSED, refused[i]);
+		got = decide(rules, NETWORK, (struct gate_around){0});
+		assert_int_equal(got.verb, GATE_OPEN);
+		assert_string_equal(got.why, "excepted-model");
+		assert_string_equal(got.exception, "EX-5");
+		assert_int_equal(got.until, NOW + 1);
+		assert_true(got.hardware && got.mode == GATE_ENFORCE && got.hardware_opens);
+		snprintf(rules, sizeof(rules), ANY "%s" PASSED, refused[i]);
+		got = decide(rules, NETWORK, (struct gate_around){0});
+		assert_int_equal(got.verb, GATE_REFUSE);
+		assert_string_equal(got.why, "approval-ended");
+		assert_string_equal(got.exception, "EX-5");
+		assert_false(got.hardware_opens);
+	}
+	got = decide(ANY "refuse model 0951:* 31\n" PASS, KINGSTON, (struct gate_around){0});
+	assert_string_equal(got.exception, "EX-5");
+	assert_int_equal(got.until, NOW + 1);
 }
 
 static void a_locked_screen_shuts_what_is_newly_plugged(void **state)
@@ -435,6 +502,14 @@ static void media_that_are_not_usb_follow_the_same_rules(void **state)
 	around.kind = GATE_KIND_OPTICAL;
 	gate_decide(rules, &device, &around, &got);
 	assert_int_equal(got.verb, GATE_PASS);
+	around.kind = GATE_KIND_ESATA;
+	gate_decide(rules, &device, &around, &got);
+	assert_string_equal(got.why, "kind-not-counted");
+	gate_rules_free(rules);
+	rules = rules_of("set allow none 14\nset kinds esata 3\n");
+	gate_decide(rules, &device, &around, &got);
+	assert_int_equal(got.verb, GATE_REFUSE);
+	assert_string_equal(got.why, "not-allowed");
 	gate_rules_free(rules);
 }
 
@@ -527,6 +602,8 @@ int main(void)
 		cmocka_unit_test(a_card_reader_is_quiet_by_its_name_or_its_driver),
 		cmocka_unit_test(what_holds_the_system_is_never_refused),
 		cmocka_unit_test(hardware_refuses_what_it_names_and_never_what_people_need),
+		cmocka_unit_test(
+			an_exception_for_a_model_opens_what_hardware_refuses_until_its_end),
 		cmocka_unit_test(a_locked_screen_shuts_what_is_newly_plugged),
 		cmocka_unit_test(phones_and_cameras_open_only_where_nothing_is_asked_of_a_disk),
 		cmocka_unit_test(media_that_are_not_usb_follow_the_same_rules),

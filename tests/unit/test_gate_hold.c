@@ -250,8 +250,14 @@ static void a_policy_holds_what_it_names_and_never_what_people_need(void **state
 		{"refuse model 0419:aace 3\n", 0x0e, 1, 1, false},
 		{"refuse model 0419:aace 3\n", 0x0b, 0, 0, false},
 		{"refuse model 0419:aace 3\n", 0x07, 0, 0, false},
-		{"refuse class other 3\npass model 0419:aace 4\n", 0xff, 0, 0, false},
-		{"refuse model 0419:aace 3\npass model 0419:aace 4\n", 0xff, 0, 0, true},
+		{"refuse class other 3\npass model 0419:aace 0 - 4\n", 0xff, 0, 0, false},
+		{"refuse model 0419:aace 3\npass model 0419:aace 0 - 4\n", 0xff, 0, 0, true},
+		/* What has an end waits for whoever can tell the time. */
+		{"refuse class other 3\npass model 0419:aace 1790000000 EX-1 0\n", 0xff, 0, 0,
+		 true},
+		{"refuse model 0419:aace 3\npass model 0419:aace 1790000000 EX-1 0\n", 0xff, 0, 0,
+		 true},
+		{"pass model 0419:aace 1790000000 EX-1 0\n", 0xff, 0, 0, false},
 		{"refuse class other 3\nassist 0419:* 0\n", 0xff, 0, 0, false},
 		{"refuse model 0419:aace 3\nassist 0419:* 0\n", 0xff, 0, 0, false},
 	};

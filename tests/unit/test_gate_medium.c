@@ -92,6 +92,17 @@ static void each_interface_opens_by_itself(void **state)
 	assert_true(gate_may_open(rules, &got, &device.interfaces[0]));
 	assert_false(gate_may_open(rules, &got, &device.interfaces[1]));
 	gate_rules_free(rules);
+	/* An exception for the model: the network card opens, whatever becomes of the storage. */
+	rules = rules_of("set allow none 14\nrefuse class network 30\n"
+			 "pass model 0951:1666 1795328401 EX-5 0\n");
+	gate_hold(&device, rules);
+	gate_decide(rules, &device, &around, &got);
+	assert_int_equal(got.verb, GATE_REFUSE);
+	assert_int_equal(got.hardware_until, NOW + 1);
+	assert_string_equal(got.exception, "");
+	assert_false(gate_may_open(rules, &got, &device.interfaces[1]));
+	assert_true(gate_may_open(rules, &got, &device.interfaces[2]));
+	gate_rules_free(rules);
 	rules = rules_of("");
 	rules->storage_mode = GATE_AUDIT; /* touches nothing */
 	assert_true(gate_may_open(rules, &got, &device.interfaces[1]));

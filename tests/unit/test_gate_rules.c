@@ -33,7 +33,8 @@ static const char full[] = "caretaker-gate 1\n"
 			   "port rear 2-* 18\n"
 			   "refuse class network 30\n"
 			   "refuse model 1234:5678 31\n"
-			   "pass model 0951:1666 32\n"
+			   "pass model 0951:1666 0 - 32\n"
+			   "pass model 1234:* 1790000000 EX-13 0\n"
 			   "assist 0c45:* 0\n"
 			   "end\n";
 
@@ -68,7 +69,7 @@ static void reads_every_line(void **state)
 	assert_int_equal(rules->weak_serial, GATE_WEAK_ASK);
 	assert_int_equal(rules->kinds, GATE_KIND_USB | GATE_KIND_OPTICAL);
 	assert_int_equal(rules->max_depth, 2);
-	assert_int_equal(rules->rule_count, 10);
+	assert_int_equal(rules->rule_count, 11);
 	assert_string_equal(rules->rules[0].exception, "");
 	assert_string_equal(rules->rules[1].what, "j.o'n\xc3\xa9 %");
 	assert_int_equal(rules->rules[1].until, 1790000000);
@@ -78,6 +79,13 @@ static void reads_every_line(void **state)
 	assert_string_equal(rules->rules[3].name, "microbit");
 	assert_int_equal(rules->rules[3].max_bytes, 8388608);
 	assert_int_equal(rules->rules[6].line, 30);
+	assert_true(gate_rule_lasts(&rules->rules[8]));
+	assert_int_equal(rules->rules[8].line, 32);
+	assert_int_equal(rules->rules[9].kind, GATE_RULE_PASS_MODEL);
+	assert_string_equal(rules->rules[9].what, "1234:*");
+	assert_string_equal(rules->rules[9].exception, "EX-13");
+	assert_int_equal(rules->rules[9].until, 1790000000);
+	assert_false(gate_rule_lasts(&rules->rules[9]));
 	gate_rules_free(rules);
 }
 
@@ -229,6 +237,13 @@ static void refuses_bad_lines_and_names_them(void **state)
 		{HEAD "refuse class keyboard 1\nend\n",
 		 "line 5: 'keyboard' is no class of devices"},
 		{HEAD "refuse all x 1\nend\n", "line 5: no rule begins 'refuse all'"},
+		{HEAD "pass class network 0 - 1\nend\n", "line 5: no rule begins 'pass class'"},
+		{HEAD "pass model 1234:5678 1\nend\n", "line 5: 'pass' takes 5 words, not 3"},
+		{HEAD "pass model 1234:5678 soon EX-1 0\nend\n",
+		 "line 5: 'soon' is no number from 0 to 9223372036854775807"},
+		{HEAD "pass model 1234:5678 1 "
+		      "1234567890123456789012345678901234567890123456789012345678901234 0\nend\n",
+		 "line 5: the id of an exception is too long"},
 	};
 
 	(void)state;
