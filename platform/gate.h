@@ -134,12 +134,20 @@ int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err);
  * not root's alone; 'program' gets its path. */
 bool plat_gate_sends_files(struct plat_gate *gate, char program[64]);
 
-/* Who sits at seat0 and whether their screen is locked; "" when nobody does. */
-int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err);
+/* Who sits at seat0. */
+struct plat_seat {
+	char user[64];   /* "" nobody */
+	bool locked;     /* the screen */
+	bool lock_known; /* false: nobody has said yet, or nobody listens */
+};
+int plat_gate_seat(struct plat_gate *gate, struct plat_seat *out, struct err *err);
 /* Hears of locks from now on: 'out_fd' becomes readable, then plat_gate_seat_heard() is 1 when
  * plat_gate_seat() may answer otherwise, 0 when not, -1 when nothing will be heard any more (the
- * descriptor is closed then).  Without it no lock is known of. */
+ * descriptor is closed then).  Without it no lock need be known of. */
 int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err);
 int plat_gate_seat_heard(struct plat_gate *gate);
+/* The same, when it is known whether the screen is locked that plat_gate_seat() was asked for, or
+ * so long after. */
+int plat_gate_seat_wait(struct plat_gate *gate, unsigned timeout_ms);
 
 #endif

@@ -133,57 +133,6 @@ void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 	gate_finish(gate);
 }
 
-static void take_seat(struct gate *gate)
-{
-	struct err err;
-
-	if (plat_gate_seat(gate->platform, gate->user, &gate->locked, &err) < 0) {
-		/* Nobody's approval is used for somebody who cannot be told. */
-		gate->user[0] = '\0';
-		log_warn("who sits here cannot be told: %s", err.msg);
-	}
-}
-
-void gate_seat_changed(struct gate *gate)
-{
-	char user[64];
-	bool locked = gate->locked;
-
-	(void)text_copy(user, sizeof(user), gate->user);
-	take_seat(gate);
-	if (strcmp(user, gate->user) == 0 && locked == gate->locked)
-		return;
-	gate_look_at_all(gate);
-	for (struct gate_plugged *plugged = gate->plugged; plugged && !gate->locked;
-	     plugged = plugged->next)
-		plugged->locked_out = false; /* it was there when the screen was unlocked */
-	gate_finish(gate);
-}
-
-int gate_seat_listen(struct gate *gate)
-{
-	struct err err;
-	int fd;
-
-	if (!gate->rules || !gate->rules->shut_while_locked)
-		return -1;
-	if (plat_gate_seat_listen(gate->platform, &fd, &err) < 0) {
-		log_warn("a locked screen shuts nothing here: %s", err.msg);
-		return -1;
-	}
-	take_seat(gate); /* names the session whose lock is asked about */
-	return fd;
-}
-
-int gate_seat_heard(struct gate *gate)
-{
-	int ret = plat_gate_seat_heard(gate->platform);
-
-	if (ret > 0)
-		gate_seat_changed(gate);
-	return ret;
-}
-
 void gate_scan_changed(struct gate *gate)
 {
 	char places[GATE_PARTS_MAX][GATE_NAME];
@@ -301,7 +250,7 @@ int gate_new(struct gate **out, const char *state, const char *run, const char *
 	gate_aliases_load(&gate->aliases, gate->platform);
 	if (gate->aliases.unread)
 		log_warn("this kernel's list of drivers cannot be read: more devices wait");
-	take_seat(gate);
+	gate_seat_take(gate);
 	*out = gate;
 	gate = NULL;
 	ret = 0;

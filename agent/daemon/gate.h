@@ -28,9 +28,9 @@ void gate_device_event(struct gate *gate, const struct plat_device_event *event)
 void gate_look(struct gate *gate);
 /* Somebody logged on or off, locked or unlocked. */
 void gate_seat_changed(struct gate *gate);
-/* The descriptor to wait for that says of locks; -1: nothing asks for that, or it is not to be had.
- */
-int gate_seat_listen(struct gate *gate);
+/* 1: '*out_fd' is the descriptor to wait for that says of locks; 0: the rules ask for none; -1: it
+ * is not to be had now.  While the rules ask and nobody can tell, what is plugged in waits. */
+int gate_seat_listen(struct gate *gate, int *out_fd, struct err *err);
 /* It became readable.  -1: it is closed. */
 int gate_seat_heard(struct gate *gate);
 /* A scan went on or ended (RUN/scan). */

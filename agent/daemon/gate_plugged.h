@@ -92,7 +92,9 @@ struct gate {
 	unsigned plugged_count;
 	struct gate_device device; /* the one being judged: large, and one at a time */
 	char user[64];
-	bool locked, seat_known;
+	bool locked;       /* the screen, or nobody can tell where the rules ask (gate_seat.c) */
+	bool seat_listens; /* 'seat_fd' is open */
+	int seat_fd;
 	bool baseline;    /* what is plugged at the first look was there before us */
 	bool looked;      /* once, at everything */
 	bool changed;     /* RUN/hardware.json may say something else now */
@@ -105,6 +107,11 @@ struct gate {
 int64_t gate_now(const struct gate *gate, bool *out_known);
 /* Writes what has changed: what was seen, RUN/hardware.json.  Every entry of gate.h ends in it. */
 void gate_finish(struct gate *gate);
+
+/* gate_seat.c: sets 'user' and 'locked'. */
+void gate_seat_take(struct gate *gate);
+/* Likewise, before a look by new rules: asks first, where they want to know and nobody listens. */
+void gate_seat_know(struct gate *gate);
 
 /* gate_plugged.c: by its port, or the disk's name where it hangs on no USB device; NULL: none. */
 struct gate_plugged *gate_find(const struct gate *gate, const char *place);

@@ -94,6 +94,7 @@ void gate_rules_changed(struct gate *gate)
 	gate->rules_state = state;
 	gate->changed = true;
 	tell_udev(gate);
+	gate_seat_know(gate);
 	gate_look_at_all(gate);
 	gate_scan_sweep(gate);
 	if (enforced && !enforces(gate))

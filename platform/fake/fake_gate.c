@@ -180,25 +180,38 @@ int plat_gate_lock(struct plat_gate *gate, const char *medium, struct err *err)
 	return did("lock", medium);
 }
 
-int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err)
+int plat_gate_seat(struct plat_gate *gate, struct plat_seat *out, struct err *err)
 {
+	struct plat_seat seat = {.lock_known = !fake_gate.bus || fake_gate.bus == FAKE_BUS_ANSWERS};
+
 	(void)gate;
 	if (answer(err) < 0)
 		return -1;
-	(void)text_copy(user, 64, fake_gate.user ? fake_gate.user : "");
-	*out_locked = fake_gate.locked;
+	(void)text_copy(seat.user, sizeof(seat.user), fake_gate.user ? fake_gate.user : "");
+	seat.locked = seat.lock_known && fake_gate.locked;
+	*out = seat;
 	return 0;
 }
 
 int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err)
 {
 	(void)gate;
-	(void)out_fd;
-	return err_set(err, ERR_UNSUPPORTED, "the fake machine has no locks to hear of");
+	if (fake_gate.bus < FAKE_BUS_SILENT)
+		return err_set(err, ERR_UNSUPPORTED, "the fake machine has no locks to hear of");
+	*out_fd = FAKE_BUS_FD;
+	return 0;
 }
 
 int plat_gate_seat_heard(struct plat_gate *gate)
 {
 	(void)gate;
-	return -1;
+	return fake_gate.bus < FAKE_BUS_SILENT ? -1 : fake_gate.bus == FAKE_BUS_ANSWERS;
+}
+
+int plat_gate_seat_wait(struct plat_gate *gate, unsigned timeout_ms)
+{
+	fake_gate.waited_ms += timeout_ms;
+	if (fake_gate.bus == FAKE_BUS_WAITS)
+		fake_gate.bus = FAKE_BUS_ANSWERS;
+	return plat_gate_seat_heard(gate);
 }

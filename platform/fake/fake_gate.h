@@ -6,6 +6,16 @@
 #include "agent/base/err.h"
 #include "platform/gate.h"
 
+#define FAKE_BUS_FD 1000
+/* How it is known whether the screen is locked. */
+enum fake_bus {
+	FAKE_BUS_NEEDLESS, /* by a file */
+	FAKE_BUS_GONE,     /* by a bus that is not there */
+	FAKE_BUS_SILENT,   /* that does not answer */
+	FAKE_BUS_WAITS,    /* that does, to whoever waits */
+	FAKE_BUS_ANSWERS,  /* that has */
+};
+
 struct fake_gate {
 	struct err err; /* with a code: nothing can be asked */
 	const struct plat_port_device *devices;
@@ -19,6 +29,8 @@ struct fake_gate {
 	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
 	const char *user;           /* at the seat; NULL: nobody */
 	bool locked;
+	enum fake_bus bus;
+	unsigned waited_ms;      /* for its word */
 	bool begins_open;        /* what is plugged in does not wait */
 	const char *sends_files; /* the program that sends files over Bluetooth; NULL: none */
 	char last[64]; /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open

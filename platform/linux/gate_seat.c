@@ -29,28 +29,32 @@ static bool setting(const char *path, const char *key, char *out, size_t size)
 	return found;
 }
 
-int plat_gate_seat(struct plat_gate *gate, char user[64], bool *out_locked, struct err *err)
+int plat_gate_seat(struct plat_gate *gate, struct plat_seat *out, struct err *err)
 {
 	char path[GATE_PATH], session[64], class[32] = "user", name[64], locked[8];
+	struct plat_seat seat = {.lock_known = true};
+	bool by_bus;
 
 	(void)snprintf(path, sizeof(path), "%s/run/systemd/seats/seat0", gate->root);
-	user[0] = '\0';
-	*out_locked = false;
 	if (!setting(path, "ACTIVE", session, sizeof(session)) || strchr(session, '/') ||
-	    session[0] == '.')
-		return 0; /* nobody, or no logind */
+	    session[0] == '.') {
+		*out = seat; /* nobody, or no logind */
+		return 0;
+	}
 	(void)snprintf(path, sizeof(path), "%s/run/systemd/sessions/%s", gate->root, session);
 	(void)setting(path, "CLASS", class, sizeof(class));
 	if (!setting(path, "USER", name, sizeof(name)))
 		return err_set(err, ERR_UNSUPPORTED, "'%s' does not name its user", path);
 	if (strcmp(class, "user") == 0) /* else the log-in screen, or a screen locker of its own */
-		text_clean(user, 64, name, strlen(name));
-	*out_locked =
-		setting(path, "LOCKED_HINT", locked, sizeof(locked)) && strcmp(locked, "1") == 0;
+		text_clean(seat.user, sizeof(seat.user), name, strlen(name));
+	seat.lock_known = setting(path, "LOCKED_HINT", locked, sizeof(locked));
+	seat.locked = seat.lock_known && strcmp(locked, "1") == 0;
 	if (gate->bus) {
 		gate_bus_ask(gate->bus, session);
-		*out_locked |= gate_bus_locked(gate->bus, session);
+		seat.lock_known |= gate_bus_answer(gate->bus, session, &by_bus);
+		seat.locked |= by_bus;
 	}
+	*out = seat;
 	return 0;
 }
 
@@ -64,13 +68,21 @@ int plat_gate_seat_listen(struct plat_gate *gate, int *out_fd, struct err *err)
 	return gate_bus_open(&gate->bus, path, out_fd, err);
 }
 
-int plat_gate_seat_heard(struct plat_gate *gate)
+static int is_heard(struct plat_gate *gate, int ret)
 {
-	int ret = gate->bus ? gate_bus_read(gate->bus) : -1;
-
 	if (ret < 0) {
 		gate_bus_close(gate->bus);
 		gate->bus = NULL;
 	}
 	return ret;
+}
+
+int plat_gate_seat_heard(struct plat_gate *gate)
+{
+	return is_heard(gate, gate->bus ? gate_bus_read(gate->bus) : -1);
+}
+
+int plat_gate_seat_wait(struct plat_gate *gate, unsigned timeout_ms)
+{
+	return is_heard(gate, gate->bus ? gate_bus_wait(gate->bus, timeout_ms) : -1);
 }

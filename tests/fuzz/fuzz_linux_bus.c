@@ -55,15 +55,19 @@ static void *greet(void *out_fd)
 	return NULL;
 }
 
-/* What is said to be a message lies within what came. */
+/* What is said to be a message lies within what came, and so do its words. */
 static void parse(const uint8_t *data, size_t len)
 {
-	uint32_t reply;
-	size_t body = 0;
-	long whole = gate_bus_parse(data, len, &reply, &body);
+	struct gate_bus_message m;
+	long whole = gate_bus_parse(data, len, &m);
 
 	must(whole >= -1 && whole <= (long)len);
-	must(whole <= 0 || (body >= 16 && body <= (size_t)whole));
+	if (whole <= 0 || !m.type)
+		return;
+	must(m.body >= data + 16 && m.body + m.body_len == data + whole);
+	must(strlen(m.sender) + strlen(m.path) + strlen(m.interface) + strlen(m.member) +
+		     strlen(m.signature) <=
+	     (size_t)whole);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -71,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct gate_bus *bus = NULL;
 	struct err err;
 	pthread_t thread;
+	bool locked;
 	int fd = -1, ours, ret = 0;
 
 	parse(data, len);
@@ -80,18 +85,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0; /* a socket holds that much without being read */
 	must(pthread_create(&thread, NULL, greet, &fd) == 0);
 	if (gate_bus_open(&bus, path, &ours, &err) < 0)
-		bus = NULL; /* the greeting came too late: a machine that stood still */
+		bus = NULL;
 	must(pthread_join(thread, NULL) == 0);
 	if (!bus) {
 		(void)close(fd);
 		return 0;
 	}
-	gate_bus_ask(bus, "2"); /* the third message: an answer to 3 is the answer */
-	must(!gate_bus_locked(bus, "2"));
+	/* Who logind is was asked fourth, and then the fifth is the question. */
+	gate_bus_ask(bus, "2");
+	must(!gate_bus_answer(bus, "2", &locked));
 	must(send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len && shutdown(fd, SHUT_WR) == 0);
 	while (ret >= 0)
 		ret = gate_bus_read(bus);
-	must(!gate_bus_locked(bus, "3"));
+	must(!gate_bus_answer(bus, "3", &locked) && !locked);
 	gate_bus_close(bus);
 	(void)close(fd);
 	return 0;

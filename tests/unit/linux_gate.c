@@ -651,59 +651,28 @@ static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
 
 /* --- the seat --- */
 
-static void a_message_of_the_bus_is_bounded_and_checked(void **state)
-{
-	/* An answer to serial 3: its body is a variant that holds true. */
-	static const unsigned char answer[] = {
-		'l', 2,   1,   1, 8, 0,   0, 0, 9, 0, 0, 0, 15, 0, 0, 0, /* head */
-		5,   1,   'u', 0, 3, 0,   0, 0,                          /* REPLY_SERIAL */
-		8,   1,   'g', 0, 1, 'v', 0, 0, /* SIGNATURE, and padding */
-		1,   'b', 0,   0, 1, 0,   0, 0};
-	unsigned char bytes[sizeof(answer)];
-	uint32_t reply;
-	size_t body;
-
-	(void)state;
-	assert_int_equal(gate_bus_parse(answer, sizeof(answer), &reply, &body), sizeof(answer));
-	assert_int_equal(reply, 3);
-	assert_int_equal(body, 32);
-	for (size_t len = 0; len < sizeof(answer); len++)
-		assert_int_equal(gate_bus_parse(answer, len, &reply, &body), 0);
-	/* Every byte wrong in every way: never read beyond, never longer than it is. */
-	for (size_t i = 0; i < sizeof(answer); i++)
-		for (unsigned wrong = 0; wrong < 256; wrong++) {
-			memcpy(bytes, answer, sizeof(answer));
-			bytes[i] = (unsigned char)wrong;
-			assert_in_range(gate_bus_parse(bytes, sizeof(bytes), &reply, &body) + 1, 0,
-					sizeof(bytes) + 1);
-		}
-	memcpy(bytes, answer, sizeof(answer));
-	bytes[0] = 'B';
-	assert_int_equal(gate_bus_parse(bytes, sizeof(bytes), &reply, &body), -1);
-	memcpy(bytes, answer, sizeof(answer));
-	bytes[7] = 1;
-	assert_int_equal(gate_bus_parse(bytes, sizeof(bytes), &reply, &body), -1);
-}
-
 static void who_sits_there_is_who_logind_says(void **state)
 {
-	char user[64];
-	bool locked;
+	struct plat_seat seat;
 
 	(void)state;
-	assert_works(plat_gate_seat(gate, user, &locked, &err));
-	assert_string_equal(user, "");
+	assert_works(plat_gate_seat(gate, &seat, &err));
+	assert_string_equal(seat.user, "");
+	assert_true(seat.lock_known && !seat.locked);
 	put("/run/systemd/seats/seat0", "# private\nIS_SEAT0=1\nACTIVE=c2\nACTIVE_UID=1001\n");
 	put("/run/systemd/sessions/c2", "UID=1001\nUSER=ann\nCLASS=user\n");
-	assert_works(plat_gate_seat(gate, user, &locked, &err));
-	assert_string_equal(user, "ann");
-	assert_false(locked);
+	assert_works(plat_gate_seat(gate, &seat, &err));
+	assert_string_equal(seat.user, "ann");
+	assert_false(seat.lock_known || seat.locked);
 	put("/run/systemd/sessions/c2", "USER=ann\nCLASS=user\nLOCKED_HINT=1\n");
-	assert_works(plat_gate_seat(gate, user, &locked, &err));
-	assert_true(locked);
+	assert_works(plat_gate_seat(gate, &seat, &err));
+	assert_true(seat.lock_known && seat.locked);
+	put("/run/systemd/sessions/c2", "USER=ann\nCLASS=user\nLOCKED_HINT=0\n");
+	assert_works(plat_gate_seat(gate, &seat, &err));
+	assert_true(seat.lock_known && !seat.locked);
 	put("/run/systemd/sessions/c2", "USER=gdm\nCLASS=greeter\n");
-	assert_works(plat_gate_seat(gate, user, &locked, &err));
-	assert_string_equal(user, "");
+	assert_works(plat_gate_seat(gate, &seat, &err));
+	assert_string_equal(seat.user, "");
 }
 
 static void files_go_over_bluetooth_where_anybody_may_run_what_sends_them(void **state)
@@ -745,7 +714,6 @@ int main(void)
 		cmocka_unit_test(a_place_is_where_links_lead_whatever_they_are_like),
 		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
 		cmocka_unit_test(what_udev_knows_of_a_disk_is_not_the_next_one_s),
-		cmocka_unit_test(a_message_of_the_bus_is_bounded_and_checked),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
 		cmocka_unit_test(files_go_over_bluetooth_where_anybody_may_run_what_sends_them),
 	};
