@@ -116,6 +116,8 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
  * its place since is not opened. */
 int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, bool open,
 		      struct err *err);
+/* Takes away what says that media are open which are there no more. */
+void plat_gate_sweep(struct plat_gate *gate);
 /* Has udev look at it once more: a "change" event tells when it has. */
 int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err);
 

@@ -73,7 +73,9 @@ struct plat_way_out {
 /* At most 'max'; '*out_count' says how many were written. */
 int plat_ways_out(struct plat_way_out *out, size_t max, size_t *out_count, struct err *err);
 
-/* True when the machine was started with exactly this word ("caretaker.usb=off"). */
+/* What opens the USB gate until the next start; caretaker-gate(8). */
+#define PLAT_USB_OFF "caretaker.usb=off"
+/* True when the machine was started with exactly this word. */
 int plat_boot_word(const char *word, bool *out, struct err *err);
 
 #endif

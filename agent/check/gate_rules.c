@@ -26,6 +26,7 @@
 /* The clock's line is not written anew for what the old one tells as well. */
 #define CLOCK_OFF_S 60
 #define DAY_S 86400
+#define MARK_MAX 64 /* "changing was -1" */
 
 struct compile {
 	struct agent *agent;
@@ -397,13 +398,41 @@ static int put_in_force(struct places *places, const struct buf *rules, struct e
 	return ask_to_follow(places, err);
 }
 
-static int end_force(struct places *places, struct err *err)
+/* The policy's file is damaged: until it comes again, with the next acknowledgement, the last rules
+ * hold and not those of the built-in default. */
+static bool outlive_the_policy(const struct agent *agent, const struct buf *old)
 {
-	if (!places_has(places, GATE_RULES_FILE))
-		return 0;
-	if (places_remove(places, GATE_RULES_FILE, err) < 0)
-		return -1;
-	return ask_to_follow(places, err);
+	struct gate_rules *rules = NULL;
+	struct err err;
+	bool outlive = !agent->trust.document &&
+		       gate_rules_parse(buf_text(old), old->len, &rules, &err) == 0 &&
+		       rules->policy_serial > 0;
+
+	gate_rules_free(rules);
+	return outlive;
+}
+
+void gate_rules_follow(struct agent *agent)
+{
+	struct gate_rules *rules = NULL;
+	struct buf text, mark;
+	bool armed, follows;
+	struct err err;
+
+	buf_init(&text, GATE_RULES_MAX);
+	buf_init(&mark, MARK_MAX);
+	armed = places_read(&agent->places, GATE_ARMED_FILE, MARK_MAX, &mark, &err) == 0;
+	if (places_read(&agent->places, GATE_RULES_FILE, GATE_RULES_MAX, &text, &err) < 0 ||
+	    gate_rules_parse(buf_text(&text), text.len, &rules, &err) < 0)
+		goto out;
+	follows = gate_rules_enforce(rules) ? armed && strncmp(buf_text(&mark), "was ", 4) == 0
+					    : !armed;
+	if (!follows && ask_to_follow(&agent->places, &err) < 0)
+		log_warn("%s", err.msg);
+out:
+	gate_rules_free(rules);
+	buf_clear(&text);
+	buf_clear(&mark);
 }
 
 int gate_rules_refresh(struct agent *agent, struct err *err)
@@ -412,17 +441,18 @@ int gate_rules_refresh(struct agent *agent, struct err *err)
 	struct err unread;
 	int ret = -1;
 
+	/* An enrolment ends by agent_forget() alone: a damaged one opens nothing. */
 	if (!agent_enrolled(agent))
-		return end_force(&agent->places, err);
+		return 0;
 	run_note_exceptions(agent); /* of a list that came a moment ago */
 	buf_init(&old, GATE_RULES_MAX + 1);
 	buf_init(&new, GATE_RULES_MAX);
 	if (gate_rules_compile(agent, agent->trust.policy, false, &new, err) == 0) {
-		bool same = places_read(&agent->places, GATE_RULES_FILE, GATE_RULES_MAX, &old,
-					&unread) == 0 &&
-			    says_the_same(&old, &new);
+		bool stays = places_read(&agent->places, GATE_RULES_FILE, GATE_RULES_MAX, &old,
+					 &unread) == 0 &&
+			     (says_the_same(&old, &new) || outlive_the_policy(agent, &old));
 
-		ret = same ? 0 : put_in_force(&agent->places, &new, err);
+		ret = stays ? 0 : put_in_force(&agent->places, &new, err);
 	}
 	if (ret < 0)
 		err_wrap(err, GATE_RULES_FILE);

@@ -15,8 +15,13 @@ struct err;
 struct policy;
 
 /* Writes the rules anew where they say another thing than before; before the enrolment there are
- * none.  Cheap when nothing changed. */
+ * none, and agent_forget() takes them away.  Those in force outlive a policy or an enrolment that is
+ * damaged.  Cheap when nothing changed. */
 int gate_rules_refresh(struct agent *agent, struct err *err);
+
+/* Has the gate follow the rules once more where it does not yet: a disk was full, or a stick with a
+ * key of the system was in. */
+void gate_rules_follow(struct agent *agent);
 
 /* Appends the rules that 'policy' would mean on this device; 'as_enforced': as though the school's
  * time of audit were over. */

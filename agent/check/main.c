@@ -115,6 +115,7 @@ static int check_and_ship(struct agent *agent, const struct options *options,
 
 	bool waits = take_hardware(agent);
 
+	gate_rules_follow(agent);
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		/* The gate first: controls take minutes on a slow machine. */
 		if (gate_rules_refresh(agent, err) < 0 || run_controls(agent, err) < 0)

@@ -195,7 +195,7 @@ static const char *gate_state(const struct json *shown)
 
 	if (!shown)
 		return "caretakerd does not run";
-	if (plat_boot_word("caretaker.usb=off", &off, &err) == 0 && off)
+	if (plat_boot_word(PLAT_USB_OFF, &off, &err) == 0 && off)
 		return "started with caretaker.usb=off";
 	if (strcmp(gate_shown_text(shown, "rules"), "none") == 0)
 		return "no rules";

@@ -22,7 +22,6 @@
 
 #define DAY_S 86400
 #define FILE_MAX_BYTES (64u * 1024 * 1024)
-#define USB_OFF "caretaker.usb=off" /* the word that starts a machine with the USB gate open */
 
 static void tell(struct control_result *result, const char *type, const char *member,
 		 const char *what)
@@ -329,9 +328,9 @@ static void judge_start(struct jsonw *w, struct control_result *result)
 	struct err err;
 	bool off;
 
-	if (plat_boot_word(USB_OFF, &off, &err) < 0 || !off)
+	if (plat_boot_word(PLAT_USB_OFF, &off, &err) < 0 || !off)
 		return;
-	jsonw_string(w, "started_with", USB_OFF);
+	jsonw_string(w, "started_with", PLAT_USB_OFF);
 	control_say(result, VERDICT_FAIL, "started-with-usb-off");
 }
 

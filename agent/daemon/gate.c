@@ -12,6 +12,7 @@
 #include "agent/daemon/gate_plugged.h"
 #include "agent/gate/rules.h"
 #include "agent/gate/scan_ask.h"
+#include "platform/hardware.h"
 #include "platform/os.h"
 #include "platform/system.h"
 
@@ -45,9 +46,11 @@ void gate_finish(struct gate *gate)
 
 	if (gate_memory_save(&gate->memory, gate->memory_path, &err) < 0)
 		log_warn("which devices were seen is not kept: %s", err.msg);
+	if (gate->gone)
+		plat_gate_sweep(gate->platform);
 	if (gate->changed)
 		gate_show(gate);
-	gate->changed = false;
+	gate->gone = gate->changed = false;
 	if (gate->record.written != gate->record_written)
 		gate->happened(gate->ctx, "a device was let in or refused");
 	gate->record_written = gate->record.written;
@@ -250,6 +253,11 @@ int gate_new(struct gate **out, const char *state, const char *run, const char *
 	gate_aliases_load(&gate->aliases, gate->platform);
 	if (gate->aliases.unread)
 		log_warn("this kernel's list of drivers cannot be read: more devices wait");
+	if (plat_boot_word(PLAT_USB_OFF, &gate->off, err) < 0)
+		goto out;
+	if (gate->off)
+		log_warn("started with %s: nothing is shut until the next start", PLAT_USB_OFF);
+	gate->gone = true; /* while no daemon ran, perhaps */
 	gate_seat_take(gate);
 	*out = gate;
 	gate = NULL;

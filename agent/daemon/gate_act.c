@@ -87,8 +87,10 @@ void gate_read_parts(struct gate *gate, struct gate_plugged *plugged)
 			 plugged->place, err.msg);
 	/* A disk goes a moment before its device does. */
 	for (unsigned i = 0; i < reading.old_count; i++)
-		if (!is_still_there(plugged, &reading.old[i]))
+		if (!is_still_there(plugged, &reading.old[i])) {
 			gate_scan_end(gate, &reading.old[i]);
+			gate->gone = true;
+		}
 	for (unsigned i = 0; i < plugged->part_count; i++)
 		look_again(gate, &plugged->parts[i]);
 }
@@ -450,6 +452,18 @@ static void shut(struct gate *gate, struct gate_plugged *plugged, struct gate_in
 		plugged->part_count = 0;
 }
 
+/* What nobody asks about is as it would be without us. */
+static void leave_parts(struct gate *gate, struct gate_plugged *plugged)
+{
+	for (unsigned i = 0; i < plugged->part_count; i++) {
+		if (plugged->parts[i].guarded)
+			out_of_use(gate, plugged, &plugged->parts[i]);
+		gate_scan_end(gate, &plugged->parts[i]);
+		set_read_only(gate, plugged, &plugged->parts[i], false);
+		set_open(gate, plugged, &plugged->parts[i], true);
+	}
+}
+
 static bool may_open(const struct gate *gate, const struct gate_plugged *plugged,
 		     const struct gate_interface *interface)
 {
@@ -461,10 +475,7 @@ static bool may_open(const struct gate *gate, const struct gate_plugged *plugged
 
 void gate_act(struct gate *gate, struct gate_plugged *plugged)
 {
-	const struct gate_rules *rules = gate->rules;
-	bool enforce = rules->storage_mode == GATE_ENFORCE || rules->hardware_mode == GATE_ENFORCE;
-
-	if (!enforce)
+	if (!gate_rules_enforce(gate->rules))
 		return;
 	for (unsigned i = 0; i < gate->device.interface_count; i++) {
 		struct gate_interface *interface = &gate->device.interfaces[i];
@@ -478,13 +489,15 @@ void gate_act(struct gate *gate, struct gate_plugged *plugged)
 	}
 	if (!plugged->held || plugged->decision.mode != GATE_ENFORCE)
 		return;
-	if (!plugged->holds_system) {
-		act_on_parts(gate, plugged);
-		return;
-	}
 	/* What holds the system is never touched: it is opened where udev's rule had closed it. */
-	for (unsigned i = 0; i < plugged->part_count; i++)
+	for (unsigned i = 0; plugged->holds_system && i < plugged->part_count; i++)
 		set_open(gate, plugged, &plugged->parts[i], true);
+	if (plugged->holds_system)
+		return;
+	if (plugged->decision.verb == GATE_PASS)
+		leave_parts(gate, plugged);
+	else
+		act_on_parts(gate, plugged);
 }
 
 void gate_let_all(struct gate *gate, struct gate_plugged *plugged)
@@ -494,13 +507,7 @@ void gate_let_all(struct gate *gate, struct gate_plugged *plugged)
 
 	if (!plugged->held || plugged->holds_system)
 		return;
-	for (unsigned i = 0; i < plugged->part_count; i++) {
-		if (plugged->parts[i].guarded)
-			out_of_use(gate, plugged, &plugged->parts[i]);
-		gate_scan_end(gate, &plugged->parts[i]);
-		set_read_only(gate, plugged, &plugged->parts[i], false);
-		set_open(gate, plugged, &plugged->parts[i], true);
-	}
+	leave_parts(gate, plugged);
 	raw = plugged->alone ? NULL : malloc(sizeof(*raw));
 	if (!raw)
 		return;

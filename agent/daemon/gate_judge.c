@@ -57,7 +57,8 @@ static unsigned kind_of(const struct plat_medium *disk)
 {
 	if (disk->optical)
 		return GATE_KIND_OPTICAL;
-	if (strcmp(disk->bus, "ata") == 0)
+	/* A drive in a bay, or by a cable out of the case; SAS as SATA. */
+	if (strcmp(disk->bus, "ata") == 0 || strcmp(disk->bus, "scsi") == 0)
 		return GATE_KIND_ESATA;
 	/* A drive in a case of its own, as one on USB is. */
 	return strcmp(disk->bus, "thunderbolt") == 0 ? GATE_KIND_USB : GATE_KIND_CARD;
@@ -156,6 +157,7 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged)
 		plugged->part_count = 0;
 	}
 	plugged->print = print;
+	plugged->judged = true;
 	take_shown(gate, plugged);
 	if (gate->baseline) {
 		struct gate_known *known = gate_memory_find(&gate->memory, plugged->shown.id);

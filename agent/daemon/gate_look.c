@@ -33,38 +33,45 @@ static void ask(struct gate *gate, const struct plat_port_device *raw, struct ga
 }
 
 /* Looks come before events do: of a twin that went, of a disk.  What is there by now may have been
- * plugged in since, and then nothing of the one before it is known of this one. */
+ * plugged in since: then nothing of the one before it is known of this one, and 'gone' is its id.
+ */
 static struct gate_plugged *find_plugging(struct gate *gate, const struct plat_port_device *raw,
-					  bool *out_new)
+					  char gone[GATE_ID])
 {
 	struct gate_plugged *plugged = gate_find(gate, raw->port);
 
+	gone[0] = '\0';
 	if (plugged && gate_is_other_plugging(plugged, raw->number)) {
+		(void)text_copy(gone, GATE_ID, plugged->shown.id);
 		gate_forget(gate, raw->port);
-		plugged = NULL;
 	}
-	*out_new = !plugged;
-	return plugged ? plugged : gate_find_or_add(gate, raw->port);
+	plugged = gate_find_or_add(gate, raw->port);
+	if (plugged) {
+		plugged->marked = true;
+		plugged->number = raw->number;
+		gate_facts(raw, &gate->aliases, gate->rules, &gate->device);
+	}
+	return plugged;
 }
 
 static void look_at_device(struct gate *gate, const struct plat_port_device *raw)
 {
-	bool is_new, was_let = false;
-	struct gate_plugged *plugged = find_plugging(gate, raw, &is_new);
+	char gone[GATE_ID];
+	struct gate_plugged *plugged = find_plugging(gate, raw, gone);
+	bool was_let = false;
 
 	if (!plugged)
 		return;
-	plugged->marked = true;
-	plugged->number = raw->number;
-	gate_facts(raw, &gate->aliases, gate->rules, &gate->device);
 	ask(gate, raw, plugged);
 	/* What an earlier run of ours let through is not plugged in newly. */
 	for (unsigned i = 0; i < gate->device.interface_count; i++)
 		was_let |= gate->device.interfaces[i].held != GATE_FREE &&
 			   gate->device.interfaces[i].authorized && !gate->looked;
-	if (is_new)
+	if (!plugged->judged)
 		plugged->locked_out = gate->locked && !was_let;
 	gate_judge(gate, plugged);
+	if (*gone && strcmp(gone, plugged->shown.id) != 0)
+		gate_look_at_twins(gate, raw->port, gone);
 }
 
 void gate_look_at_port(struct gate *gate, const char *port)
@@ -101,12 +108,11 @@ void gate_look_at_twins(struct gate *gate, const char *place, const char *id)
 
 static void look_at_disk(struct gate *gate, const struct plat_medium *disk)
 {
-	bool is_new = !gate_find(gate, disk->name);
 	struct gate_plugged *plugged = gate_find_or_add(gate, disk->name);
 
 	if (!plugged)
 		return;
-	if (is_new)
+	if (!plugged->judged)
 		plugged->locked_out = gate->locked && gate->looked;
 	plugged->alone = plugged->marked = true;
 	memset(&gate->device, 0, sizeof(gate->device));
@@ -145,29 +151,49 @@ void gate_look_at_disks(struct gate *gate)
 	free(disks.all);
 }
 
+/* Each is known by its id before any is judged: it may be another's twin. */
+static int name_device(void *ctx, const struct plat_port_device *raw)
+{
+	struct gate *gate = ctx;
+	char gone[GATE_ID];
+	struct gate_plugged *plugged = find_plugging(gate, raw, gone);
+
+	if (plugged)
+		gate_device_id(&gate->device, plugged->shown.id);
+	return 0;
+}
+
 static int one_device(void *ctx, const struct plat_port_device *raw)
 {
 	look_at_device(ctx, raw);
 	return 0;
 }
 
-void gate_look_at_all(struct gate *gate)
+static void forget_unmarked(struct gate *gate, bool alone)
 {
 	struct gate_plugged *next;
+
+	for (struct gate_plugged *plugged = gate->plugged; plugged; plugged = next) {
+		next = plugged->next;
+		if (!plugged->marked && plugged->alone == alone)
+			gate_forget(gate, plugged->place);
+	}
+}
+
+void gate_look_at_all(struct gate *gate)
+{
 	struct err err;
 
 	gate->baseline = gate->memory.fresh;
 	gate->memory.fresh = false;
 	for (struct gate_plugged *plugged = gate->plugged; plugged; plugged = plugged->next)
 		plugged->marked = false;
+	if (plat_gate_devices(gate->platform, name_device, gate, &err) == 0)
+		forget_unmarked(gate, false);
 	if (plat_gate_devices(gate->platform, one_device, gate, &err) < 0)
 		log_error("what is plugged in cannot be looked at: %s", err.msg);
 	gate_look_at_disks(gate);
 	gate->baseline = false;
 	gate->looked = true;
-	for (struct gate_plugged *plugged = gate->plugged; plugged; plugged = next) {
-		next = plugged->next;
-		if (!plugged->marked)
-			gate_forget(gate, plugged->place);
-	}
+	forget_unmarked(gate, true);
 }

@@ -60,7 +60,7 @@ void gate_forget(struct gate *gate, const char *place)
 			gate_scan_end(gate, &gone->parts[i]);
 		free(gone);
 		gate->plugged_count--;
-		gate->changed = true;
+		gate->changed = gate->gone = true;
 		return;
 	}
 }

@@ -50,6 +50,7 @@ struct gate_plugged {
 	char place[GATE_NAME]; /* its port, or the disk's name where it hangs on no USB device */
 	bool alone;            /* the latter */
 	bool marked;           /* seen in this walk */
+	bool judged;           /* once at least */
 	struct gate_facts_shown shown;
 	uint64_t print;
 	unsigned number;   /* of this plugging in; 0: it has none, or nobody said */
@@ -97,7 +98,9 @@ struct gate {
 	int seat_fd;
 	bool baseline;    /* what is plugged at the first look was there before us */
 	bool looked;      /* once, at everything */
+	bool off;         /* the kernel's command line has caretaker.usb=off: for this boot */
 	bool changed;     /* RUN/hardware.json may say something else now */
+	bool gone;        /* a medium is */
 	struct buf shown; /* what it says */
 	size_t shown_from;
 	char boot[37];

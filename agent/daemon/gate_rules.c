@@ -13,8 +13,7 @@
 
 static bool enforces(const struct gate *gate)
 {
-	return gate->rules && (gate->rules->storage_mode == GATE_ENFORCE ||
-			       gate->rules->hardware_mode == GATE_ENFORCE);
+	return gate->rules && gate_rules_enforce(gate->rules);
 }
 
 static struct gate_rules *read_rules(struct gate *gate, const char **out_state)
@@ -58,6 +57,16 @@ static void tell_udev(struct gate *gate)
 		log_error("udev is not told whether media begin closed: %s", err.msg);
 }
 
+/* Started with the word that opens everything, for this boot: udev's rules and the helper see it,
+ * too.  What would have been refused is on record. */
+static void only_audit(struct gate_rules *rules)
+{
+	if (rules->storage_mode == GATE_ENFORCE)
+		rules->storage_mode = GATE_AUDIT;
+	if (rules->hardware_mode == GATE_ENFORCE)
+		rules->hardware_mode = GATE_AUDIT;
+}
+
 /* Enforce is over: what it had shut is let through, once. */
 static void stop_enforcing(struct gate *gate)
 {
@@ -94,6 +103,8 @@ void gate_rules_changed(struct gate *gate)
 	gate->rules_state = state;
 	gate->changed = true;
 	tell_udev(gate);
+	if (gate->rules && gate->off)
+		only_audit(gate->rules);
 	gate_seat_know(gate);
 	gate_look_at_all(gate);
 	gate_scan_sweep(gate);

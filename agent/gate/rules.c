@@ -387,6 +387,11 @@ bool gate_rule_lasts(const struct gate_rule *rule)
 	return !rule->until && !rule->exception[0];
 }
 
+bool gate_rules_enforce(const struct gate_rules *rules)
+{
+	return rules->storage_mode == GATE_ENFORCE || rules->hardware_mode == GATE_ENFORCE;
+}
+
 bool gate_rules_open_to_all(const struct gate_rules *rules)
 {
 	return rules->storage_mode != GATE_ENFORCE ||

@@ -34,6 +34,7 @@
 
 #define GATE_RULES_FILE "gate.rules"
 #define GATE_REQUEST_FILE "gate.request" /* there: these rules are to be followed */
+#define GATE_ARMED_FILE "gate.armed"     /* begins "was ": all that "arm" does is done */
 #define GATE_RULES_MAX (256 * 1024)
 #define GATE_RULES_COUNT_MAX 4096
 
@@ -126,6 +127,8 @@ void gate_rules_free(struct gate_rules *rules);
 /* Whether the rule is the policy's own word and goes with it alone.  What an exception opens ends,
  * and is for caretakerd to judge, which has a clock that it may trust. */
 bool gate_rule_lasts(const struct gate_rule *rule);
+/* Whether anything is shut at all. */
+bool gate_rules_enforce(const struct gate_rules *rules);
 /* Whether any medium opens to anybody, unencrypted, unscanned, to be read and written: then files
  * may go by other ways too. */
 bool gate_rules_open_to_all(const struct gate_rules *rules);

@@ -56,14 +56,14 @@ static bool same_file(const char *path, const void *data, size_t len)
 /* The mark that all is in place, and what the kernel's parameter was before us. */
 static void mark_path(char out[KEEP_PATH])
 {
-	keep_path(out, "%s/gate.armed", state_folder);
+	keep_path(out, "%s/" GATE_ARMED_FILE, state_folder);
 }
 
 static bool is_marked(char was[16])
 {
 	char text[64];
 
-	keep_attribute(text, sizeof(text), "%s/gate.armed", state_folder);
+	keep_attribute(text, sizeof(text), "%s/" GATE_ARMED_FILE, state_folder);
 	if (strncmp(text, "was ", 4) != 0)
 		return false;
 	return text_copy(was, 16, text + 4);
@@ -127,11 +127,6 @@ static int read_rules(struct gate_rules **out, struct err *err)
 		      : 0;
 	buf_clear(&buf);
 	return ret;
-}
-
-static bool wants_arms(const struct gate_rules *rules)
-{
-	return rules->storage_mode == GATE_ENFORCE || rules->hardware_mode == GATE_ENFORCE;
 }
 
 static bool is_for_helper(const struct gate_rule *rule)
@@ -306,10 +301,12 @@ static void read_was(char was[16])
 	char text[64];
 	const char *at;
 
-	keep_attribute(text, sizeof(text), "%s/gate.armed", state_folder);
+	keep_attribute(text, sizeof(text), "%s/" GATE_ARMED_FILE, state_folder);
 	at = strstr(text, "was ");
 	if (at)
 		(void)text_copy(was, 16, at + 4);
+	else if (keep_exists(KEEP_MODPROBE) || keep_exists(KEEP_UDEV))
+		(void)text_copy(was, 16, "-1"); /* the mark is lost: what it is now is ours */
 	else
 		keep_attribute(was, 16, KEEP_PARAMETER);
 }
@@ -380,7 +377,7 @@ int keep_arm(void)
 
 	if (read_rules(&rules, &err))
 		log_error("not armed: %s", err.msg);
-	else if (!wants_arms(rules))
+	else if (!gate_rules_enforce(rules))
 		log_error("not armed: neither removable-storage nor hardware is in mode enforce");
 	else if (arm(rules, &err))
 		log_error("not armed: %s", err.msg);
@@ -395,7 +392,7 @@ int keep_arm(void)
 static bool is_armed_at_all(void)
 {
 	return keep_exists(KEEP_UDEV) || keep_exists(KEEP_MODPROBE) || keep_exists(KEEP_RULES) ||
-	       keep_exists("%s/gate.armed", state_folder);
+	       keep_exists("%s/" GATE_ARMED_FILE, state_folder);
 }
 
 static int disarm(struct err *err)
@@ -450,7 +447,7 @@ int keep_follow(const char *state)
 		log_error("the gate stays as it is: %s", err.msg);
 		return 1;
 	}
-	ret = wants_arms(rules) ? keep_arm() : keep_disarm();
+	ret = gate_rules_enforce(rules) ? keep_arm() : keep_disarm();
 	gate_rules_free(rules);
 	return ret;
 }

@@ -33,14 +33,16 @@ bool keep_shuts_bluetooth_files(void)
 	return *program != '\0';
 }
 
-/* A line of dpkg's table is "USER GROUP MODE PATH". */
+/* A line of dpkg's table is "USER GROUP MODE PATH".  One as ours is an admin's all the same where
+ * we have noted nothing. */
 static int whose_mode(const char *program, enum whose *out, struct err *err)
 {
-	char path[KEEP_PATH], ours[128];
+	char path[KEEP_PATH], ours[128], mine[64];
 	struct buf table;
 	char *at;
 
 	*out = NOBODYS;
+	noted(mine);
 	keep_path(path, TABLE);
 	buf_init(&table, TABLE_MAX);
 	if (plat_file_read(path, TABLE_MAX, &table, err) < 0 && err->code != ERR_NOTFOUND) {
@@ -53,12 +55,15 @@ static int whose_mode(const char *program, enum whose *out, struct err *err)
 		const char *named = strchr(line, '/');
 
 		if (named && strcmp(named, program) == 0)
-			*out = strcmp(line, ours) == 0 ? OURS : ANOTHERS;
+			*out = strcmp(line, ours) == 0 && strcmp(mine, program) == 0 ? OURS
+										     : ANOTHERS;
 	}
 	buf_clear(&table);
 	return 0;
 }
 
+/* Again, where somebody has taken it back.  Noted first: what ends us leaves no mode that is
+ * nobody's. */
 static int shut_program(const char *program, struct err *err)
 {
 	char path[KEEP_PATH];
@@ -68,15 +73,18 @@ static int shut_program(const char *program, struct err *err)
 		return -1;
 	/* Whoever has set its mode knows why. */
 	if (whose == ANOTHERS)
-		return err_set(err, ERR_DENIED, "dpkg-statoverride has a mode for %s already",
-			       program);
-	if (whose == NOBODYS &&
-	    keep_run((const char *const[]){OVERRIDE, "--update", "--add", "root", "root", "0700",
-					   program, NULL},
-		     TIMEOUT_MS, err))
-		return -1;
+		return err_set(err, ERR_DENIED,
+			       "dpkg-statoverride has a mode for %s already; to have Caretaker set "
+			       "its own: dpkg-statoverride --remove %s",
+			       program, program);
+	if (whose == OURS)
+		return 0;
 	keep_path(path, "%s/gate.obexd", keep_state());
-	return plat_file_replace(path, program, strlen(program), PLAT_FILE_PRIVATE, err);
+	if (plat_file_replace(path, program, strlen(program), PLAT_FILE_PRIVATE, err) < 0)
+		return -1;
+	return keep_run((const char *const[]){OVERRIDE, "--update", "--add", "root", "root", "0700",
+					      program, NULL},
+			TIMEOUT_MS, err);
 }
 
 /* Somebody may have taken our mode back meanwhile, or set another: that one stays. */
@@ -108,7 +116,9 @@ int keep_bluetooth_files(bool shut, struct err *err)
 			return -1;
 		ours[0] = '\0';
 	}
-	for (size_t i = 0; shut && !*ours && i < sizeof(programs) / sizeof(programs[0]); i++)
+	if (shut && *ours)
+		return shut_program(ours, err);
+	for (size_t i = 0; shut && i < sizeof(programs) / sizeof(programs[0]); i++)
 		if (keep_exists("%s", programs[i]))
 			return shut_program(programs[i], err);
 	return 0;

@@ -26,6 +26,7 @@ struct fake_gate {
 					    compatible IDs; NULL: nothing */
 	size_t compatible_len;
 	unsigned asked;             /* how often one was */
+	unsigned swept; /* for media that are gone */
 	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
 	const char *user;           /* at the seat; NULL: nobody */
 	bool locked;

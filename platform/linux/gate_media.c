@@ -19,7 +19,6 @@
 #include "platform/os.h"
 
 #define BLOCK "class/block"
-#define OPEN_FOLDER "/run/caretaker/gate/open"
 #define MEDIA_MAX 256 /* 15 partitions on each of a full hub's sticks */
 
 static bool medium_number(const struct plat_gate *gate, const char *name, const char *attribute,
@@ -354,67 +353,4 @@ int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, str
 		ret = err_errno(err, errno, "make '%s' %s", medium, on ? "read-only" : "writable");
 	close(fd);
 	return ret;
-}
-
-/* The file by which udev's rule knows that a medium is open. */
-static int open_file(const struct plat_gate *gate, const struct plat_medium *medium, char *out,
-		     size_t size, struct err *err)
-{
-	char path[128], place[GATE_PATH];
-
-	(void)snprintf(path, sizeof(path), BLOCK "/%s", medium->name);
-	if (!gate_place(gate, path, place, sizeof(place)))
-		return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium->name);
-	if (!medium->sequence)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "this kernel gives '%s' no number of its own (diskseq, Linux 5.15): "
-			       "it stays closed",
-			       medium->name);
-	(void)snprintf(out, size, "%s" OPEN_FOLDER "/%llu-%s", gate->root,
-		       (unsigned long long)medium->sequence, medium->name);
-	return 0;
-}
-
-int plat_gate_release(struct plat_gate *gate, const struct plat_medium *medium, bool open,
-		      struct err *err)
-{
-	char file[GATE_PATH];
-	struct plat_file_info info;
-	struct gate_udev udev;
-
-	if (!gate_is_block(medium->name))
-		return err_set(err, ERR_INVALID, "'%s' is no disk", medium->name);
-	if (open_file(gate, medium, file, sizeof(file), err) < 0 ||
-	    plat_file_info(file, &info, err) < 0)
-		return -1;
-	/* What was there before the rule is not closed yet though nobody opened it. */
-	if (info.exists == open) {
-		if (open)
-			return 0;
-		gate_udev_read(gate, medium->name, medium->sequence, &udev);
-		if (udev.closed)
-			return 0;
-	}
-	if (open) {
-		char folder[GATE_PATH];
-
-		(void)snprintf(folder, sizeof(folder), "%s" OPEN_FOLDER, gate->root);
-		if (plat_file_info(folder, &info, err) < 0 ||
-		    (!info.exists && plat_dir_make(folder, PLAT_FILE_PRIVATE, err) < 0) ||
-		    plat_file_replace(file, "", 0, PLAT_FILE_PRIVATE, err) < 0)
-			return -1;
-	} else if (plat_file_remove(file, err) < 0) {
-		return -1;
-	}
-	return plat_gate_look_again(gate, medium->name, err);
-}
-
-int plat_gate_look_again(struct plat_gate *gate, const char *medium, struct err *err)
-{
-	char path[128];
-
-	if (!gate_is_block(medium))
-		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
-	(void)snprintf(path, sizeof(path), BLOCK "/%s/uevent", medium);
-	return gate_write(gate, path, "change", err);
 }

@@ -303,6 +303,38 @@ def test_without_rules_the_gate_is_open_as_before_an_enrolment(machine):
     assert [str(p) for p in machine.root.rglob('*gate*')] == []
 
 
+def test_a_mark_that_is_lost_locks_no_keyboard_out(machine):
+    was = machine.text('sys/module/usbcore/parameters/authorized_default')
+    machine.arm()
+    (machine.root / 'state/gate.armed').unlink()
+    (machine.root / 'state/gate.rules').unlink()
+    assert 'disarmed' in machine.run('follow')
+    assert machine.text('sys/module/usbcore/parameters/authorized_default').strip() == was.strip() == '-1'
+    assert machine.text('sys/devices/pci0/usb1/authorized_default')[0] == '1'
+
+
+def test_killed_while_it_arms_the_next_follow_carries_on(machine):
+    machine.put('usr/sbin/update-initramfs', '')
+    made = 'not run below a root of its own: update-initramfs'
+    assert made in machine.arm()
+    assert made not in machine.arm()   # nothing to do
+    # What it writes, in that order; after each of them it may be killed.
+    files = ['etc/caretaker/gate.rules', 'etc/caretaker/gate.system', UDEV, MODPROBE]
+    whole = {name: machine.text(name) for name in files}
+    for count in range(len(files) + 1):
+        for name in files[count:]:
+            (machine.root / name).unlink()
+        machine.put('state/gate.armed', 'changing was -1\n')
+        machine.put('sys/module/usbcore/parameters/authorized_default', '0\n')
+        assert 'half armed' in machine.run('status', status=1)
+        assert made in machine.run('follow')
+        assert {name: machine.text(name) for name in files} == whole
+        assert machine.text('state/gate.armed') == 'was -1\n'
+        assert machine.run('status').startswith('gate             armed')
+    machine.arm(RULES.replace('enforce', 'audit'))
+    assert machine.text('sys/module/usbcore/parameters/authorized_default').startswith('-1')
+
+
 def test_rules_that_were_cut_open_nothing(machine):
     machine.arm()
     machine.put('state/gate.rules', RULES.replace('enforce', 'off')[:-4])

@@ -1,11 +1,11 @@
-/* From policy, exceptions and tables to the gate's rules; and policies that
- * would lock people out. SPDX-License-Identifier: Apache-2.0 */
+/* From policy, exceptions and tables to the gate's rules; and policies that would lock people out.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
 #include "agent/base/buf.h"
 #include "agent/check/agent.h"
-#include "agent/check/gate_device.h"
 #include "agent/check/gate_rules.h"
+#include "agent/check/gate_device.h"
 #include "agent/check/run.h"
 #include "agent/gate/decide.h"
 #include "agent/gate/hold.h"
@@ -86,18 +86,13 @@ static void says_what_the_policy_says_with_its_lines(void **state)
 	struct gate_rules *r;
 
 	(void)state;
-	begin("[policy]\nname = staff\n[removable-storage]\nmode = enforce\nallow = "
-	      "approved\n"
+	begin("[policy]\nname = staff\n[removable-storage]\nmode = enforce\nallow = approved\n"
 	      "approved_sticks = 0951:1666:60A4*\napproved_people = ann\n"
-	      "encrypted = luks, hardware\nplain = read-only\nscan = "
-	      "on-open\nread_only = yes\n"
-	      "weak_serial = ask\nkinds = usb, phone\nclassroom = pico\nfront_ports "
-	      "= 1-3, 1-4\n"
-	      "max_hubs = 2\nshut_while_locked = no\nask = no\nhardware_encrypted = "
-	      "1234:5678\n"
+	      "encrypted = luks, hardware\nplain = read-only\nscan = on-open\nread_only = yes\n"
+	      "weak_serial = ask\nkinds = usb, phone\nclassroom = pico\nfront_ports = 1-3, 1-4\n"
+	      "max_hubs = 2\nshut_while_locked = no\nask = no\nhardware_encrypted = 1234:5678\n"
 	      "[hardware]\nmode = audit\nrefused_classes = modem, firewire\n"
-	      "refused_devices = 1111:2222\napproved_devices = 3333:4444\nrear_ports "
-	      "= 2-*\n");
+	      "refused_devices = 1111:2222\napproved_devices = 3333:4444\nrear_ports = 2-*\n");
 	r = compiled();
 	assert_string_equal(r->policy, "staff");
 	assert_int_equal(r->storage_mode, GATE_ENFORCE);
@@ -137,8 +132,7 @@ static void an_approved_stick_need_not_be_encrypted_where_nothing_must(void **st
 	struct gate_rules *r;
 
 	(void)state;
-	begin("[removable-storage]\nallow = approved\nencrypted =\napproved_by = "
-	      "stick\n"
+	begin("[removable-storage]\nallow = approved\nencrypted =\napproved_by = stick\n"
 	      "approved_sticks = 0951:1666\napproved_people = ann\n");
 	r = compiled();
 	assert_int_equal(rule_for(r, GATE_RULE_STICK, "0951:1666")->open, GATE_OPEN_ANY);
@@ -222,8 +216,7 @@ static void an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it(voi
 	}
 }
 
-/* A policy that opens only what is encrypted does not turn "to read" into "to
- * write". */
+/* A policy that opens only what is encrypted does not turn "to read" into "to write". */
 static void what_an_approval_asks_beside_is_kept_whatever_the_policy_lets_it_open(void **state)
 {
 	static const struct {
@@ -268,8 +261,7 @@ static void the_policy_s_own_sticks_say_what_they_are_bound_to(void **state)
 
 	(void)state;
 	begin("[removable-storage]\nallow = approved\nencrypted =\n"
-	      "approved_sticks = 0951:1666 read-only scanned, 0951:1667 encrypted, "
-	      "0951:1668\n");
+	      "approved_sticks = 0951:1666 read-only scanned, 0951:1667 encrypted, 0951:1668\n");
 	r = compiled();
 	rule = rule_for(r, GATE_RULE_STICK, "0951:1666");
 	assert_true(rule->open == GATE_OPEN_READ_ONLY && rule->scanned && rule->line == 4);
@@ -351,7 +343,7 @@ static bool asked(void)
 	return there;
 }
 
-static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **state)
+static void writes_only_what_is_new(void **state)
 {
 	uint64_t first;
 
@@ -378,13 +370,65 @@ static void writes_only_what_is_new_and_nothing_before_the_enrolment(void **stat
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_not_equal(identity(), first);
 	assert_true(asked());
+	end();
+}
+
+static void what_is_damaged_opens_nothing(void **state)
+{
+	struct policy_document document = {.serial = 7};
+	uint64_t first;
+
+	(void)state;
+	begin("[removable-storage]\nmode = enforce\n");
+	agent.trust.document = &document;
+	assert_works(gate_rules_refresh(&agent, &err));
+	first = identity();
+	/* The policy's file: the default is in force until it comes again. */
+	agent.trust.document = NULL;
+	policy_free(agent.trust.policy);
+	assert_works(policy_default(&agent.trust.policy, &err));
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_equal(identity(), first);
+	/* The enrolment. */
+	agent.identity.device[0] = '\0';
+	assert_works(gate_rules_refresh(&agent, &err));
+	assert_int_equal(identity(), first);
+	end();
+	/* One that never was has no rules. */
+	begin("");
 	agent.identity.device[0] = '\0';
 	assert_works(gate_rules_refresh(&agent, &err));
 	assert_int_equal(identity(), 0);
-	assert_true(asked());
-	assert_works(gate_rules_refresh(&agent, &err));
-	assert_false(asked());
 	end();
+}
+
+static void the_gate_is_asked_again_until_it_follows(void **state)
+{
+	static const struct {
+		const char *mode, *mark;
+		bool asks;
+	} cases[] = {{"enforce", NULL, true},        {"enforce", "changing was -1\n", true},
+		     {"enforce", "was -1\n", false}, {"audit", NULL, false},
+		     {"audit", "was -1\n", true},    {"audit", "changing was -1\n", true}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char policy[64];
+
+		(void)snprintf(policy, sizeof(policy), "[removable-storage]\nmode = %s\n",
+			       cases[i].mode);
+		begin(policy);
+		gate_rules_follow(&agent); /* no rules, nothing to follow */
+		assert_false(asked());
+		assert_works(gate_rules_refresh(&agent, &err));
+		assert_true(asked());
+		if (cases[i].mark)
+			fake_file_put("/state/" GATE_ARMED_FILE, cases[i].mark);
+		gate_rules_follow(&agent);
+		if (asked() != cases[i].asks)
+			fail_msg("case %zu", i);
+		end();
+	}
 }
 
 /* --- locked out --- */
@@ -451,8 +495,7 @@ static void people_are_approved_by_pattern(void **state)
 	struct gate_rules *r;
 
 	(void)state;
-	begin("[removable-storage]\nmode = enforce\nallow = approved\nencrypted "
-	      "=\nscan = no\n"
+	begin("[removable-storage]\nmode = enforce\nallow = approved\nencrypted =\nscan = no\n"
 	      "approved_people = teacher*, head\n");
 	describe(&port, "2-1", 0x0951, 0x1666, 8, 6, 0x50);
 	assert_works(gate_device_open(&gate, &err));
@@ -505,10 +548,8 @@ static void refusing_much_is_no_reason(void **state)
 	struct plat_port_device devices[3];
 
 	(void)state;
-	begin("[hardware]\nmode = enforce\nrefused_classes = network, modem, serial, "
-	      "phone, game, "
-	      "other\nrefused_devices = *:*\n[removable-storage]\nmode = "
-	      "enforce\nallow = none\n");
+	begin("[hardware]\nmode = enforce\nrefused_classes = network, modem, serial, phone, game, "
+	      "other\nrefused_devices = *:*\n[removable-storage]\nmode = enforce\nallow = none\n");
 	describe(&devices[0], "1-1", 0x046d, 0xc31c, 3, 1, 1); /* a keyboard stays */
 	describe(&devices[1], "1-2", 0x046d, 0xc077, 3, 1, 2);
 	describe(&devices[2], "1-3", 0x0951, 0x1666, 8, 6, 0x50);
@@ -556,7 +597,9 @@ int main(void)
 		cmocka_unit_test(
 			an_exception_to_hardware_lets_a_model_pass_or_every_one_until_its_end),
 		cmocka_unit_test(a_school_s_own_table_stands_in_and_a_damaged_one_does_not),
-		cmocka_unit_test(writes_only_what_is_new_and_nothing_before_the_enrolment),
+		cmocka_unit_test(writes_only_what_is_new),
+		cmocka_unit_test(what_is_damaged_opens_nothing),
+		cmocka_unit_test(the_gate_is_asked_again_until_it_follows),
 		cmocka_unit_test(people_are_approved_by_pattern),
 		cmocka_unit_test(a_policy_that_shuts_the_only_network_is_refused),
 		cmocka_unit_test(refusing_much_is_no_reason),

@@ -1,6 +1,7 @@
 /* The storage gate's part of the daemon: what rules, their lack and a locked screen do to what is
  * plugged in.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "platform/fake/fake_machine.h"
 #include "tests/unit/gate_machine.h"
 
 /* --- block, allow, read-only --- */
@@ -304,6 +305,51 @@ static void a_restart_while_locked_does_not_take_what_was_open(void **state)
 	shown_has("\"why\":\"screen-locked\"");
 }
 
+/* It is as the system has it: no disc of a kind that is not counted is shut. */
+static void what_the_policy_does_not_count_is_left_as_it_is(void **state)
+{
+	(void)state;
+	put_rules(BLOCK "set kinds phone,card 8\n");
+	start();
+	plug("2-1", "60A44C41");
+	bound("2-1");
+	hold("2-1", "sda", "vfat");
+	told("sda", "2-1");
+	hold("", "sr0", "iso9660");
+	medium("sr0")->optical = medium("sr01")->optical = true;
+	show_media();
+	told("sr0", "");
+	assert_string_equal(done, "let 2-1:1.0, open sda, open sda1, open sr0, open sr01");
+	assert_int_equal(lines(), 0);
+	/* What was shut when it counted is given back. */
+	new_rules(BLOCK);
+	done[0] = '\0';
+	new_rules(BLOCK "set kinds phone,card 8\n");
+	assert_non_null(strstr(done, "let 2-1:1.0"));
+	assert_non_null(strstr(done, "rw sr0, open sr0"));
+}
+
+/* As udev's rules and the helper do: somebody has to get in. */
+static void the_word_on_the_command_line_opens_everything_for_a_boot(void **state)
+{
+	static const char *const words[] = {"quiet", "caretaker.usb=off", NULL};
+
+	(void)state;
+	fake_machine.boot_words = words;
+	put_rules(BLOCK);
+	plug("2-1", "60A44C41")->interfaces[0].authorized = true;
+	hold("2-1", "sda", "vfat");
+	medium("sda1")->mounted = true;
+	show_media();
+	start();
+	told("sda", "2-1");
+	assert_string_equal(done, "");
+	last_line_has("\"enforced\":false");
+	last_line_has("\"verdict\":\"refused\"");
+	assert_non_null(fake_file_text(STATE "/hardware/enforced")); /* for the next boot */
+	fake_machine.boot_words = NULL;
+}
+
 static void a_dead_device_is_no_matter(void **state)
 {
 	(void)state;
@@ -338,6 +384,8 @@ int main(void)
 		TEST(ending_opens_and_shuts_nothing),
 		TEST(what_is_plugged_while_the_screen_is_locked_waits_for_it),
 		TEST(a_restart_while_locked_does_not_take_what_was_open),
+		TEST(what_the_policy_does_not_count_is_left_as_it_is),
+		TEST(the_word_on_the_command_line_opens_everything_for_a_boot),
 		TEST(a_dead_device_is_no_matter),
 	};
 

@@ -124,6 +124,42 @@ static void two_sticks_with_one_serial_are_both_refused(void **state)
 	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0, let 2-1:1.0");
 }
 
+static void two_sticks_with_one_serial_are_refused_at_the_start_too(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
+	plug("2-1", "60A44C41");
+	plug("2-2", "60A44C41");
+	start();
+	assert_string_equal(done, "");
+	assert_int_equal(lines(), 1); /* of both: the same attempt, twice */
+	last_line_has("\"why\":\"twin-serial\"");
+}
+
+static void what_comes_in_a_twin_s_place_leaves_the_other_alone(void **state)
+{
+	struct plat_port_device *device;
+
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
+	start();
+	/* Whatever says the same of itself: a keyboard here. */
+	device = plug_as("2-1", 0x1666, "60A44C41", 3, "01ip01");
+	device->number = 5;
+	bound("2-1");
+	plug("2-2", "60A44C41")->number = 6;
+	bound("2-2");
+	done[0] = '\0';
+	/* Another in the first one's place, seen before any event says so. */
+	strcpy(device->serial, "OTHER");
+	device->number = 7;
+	says("block", "disk", "remove", "sda", "2-1");
+	assert_string_equal(done, "let 2-2:1.0");
+	says_of(5, "usb", "usb_device", "remove", "2-1", "2-1");
+	bound("2-1");
+	assert_string_equal(done, "let 2-2:1.0");
+}
+
 static void an_approved_stick_that_looks_different_is_said_so(void **state)
 {
 	(void)state;
@@ -173,6 +209,8 @@ int main(void)
 		TEST(a_clock_that_is_set_back_prolongs_no_approval),
 		TEST(a_person_s_approval_ends_when_somebody_else_sits_there),
 		TEST(two_sticks_with_one_serial_are_both_refused),
+		TEST(two_sticks_with_one_serial_are_refused_at_the_start_too),
+		TEST(what_comes_in_a_twin_s_place_leaves_the_other_alone),
 		TEST(an_approved_stick_that_looks_different_is_said_so),
 		TEST(whoever_approves_a_changed_stick_where_the_policy_asks_knows_it_as_it_is),
 	};

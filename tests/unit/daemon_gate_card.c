@@ -119,6 +119,42 @@ static void a_disk_by_thunderbolt_counts_as_one_by_usb(void **state)
 	assert_non_null(strstr(done, "close nvme1n1"));
 }
 
+static void drive_in_a_bay(const char *bus)
+{
+	hold("", "sdx", "ext4");
+	(void)text_copy(medium("sdx")->bus, 12, bus);
+	(void)text_copy(medium("sdx1")->bus, 12, bus);
+	show_media();
+	told("sdx", "");
+}
+
+/* udev's rule has closed it, whatever counts. */
+static void an_esata_drive_that_does_not_count_opens_and_is_written(void **state)
+{
+	(void)state;
+	put_rules(BLOCK "set kinds usb,card,optical,phone,camera 8\n");
+	start();
+	drive_in_a_bay("ata");
+	shown_has("\"why\":\"kind-not-counted\"");
+	assert_string_equal(opened, "sdx sdx1 ");
+	assert_false(medium("sdx")->read_only || medium("sdx1")->read_only);
+	new_rules(BLOCK "set kinds esata 8\n");
+	last_line_has("\"why\":\"not-allowed\"");
+	assert_non_null(strstr(done, "close sdx1"));
+}
+
+static void a_drive_on_another_scsi_bus_counts_as_esata(void **state)
+{
+	(void)state;
+	put_rules(BLOCK "set kinds esata 8\n");
+	start();
+	drive_in_a_bay("scsi");
+	last_line_has("\"why\":\"not-allowed\"");
+	assert_string_equal(opened, "");
+	new_rules(ANY "set kinds esata 8\n");
+	assert_string_equal(opened, "sdx sdx1 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +164,8 @@ int main(void)
 		TEST(ports_are_no_matter_of_cards_and_kinds_are),
 		TEST(the_card_that_holds_the_system_is_never_touched),
 		TEST(a_disk_by_thunderbolt_counts_as_one_by_usb),
+		TEST(an_esata_drive_that_does_not_count_opens_and_is_written),
+		TEST(a_drive_on_another_scsi_bus_counts_as_esata),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

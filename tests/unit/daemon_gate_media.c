@@ -418,6 +418,32 @@ static void a_card_without_usb_is_judged_by_its_disk(void **state)
 	shown_has("\"disk\":\"mmcblk0\"");
 }
 
+static void what_is_gone_is_swept_once_and_nothing_else_is(void **state)
+{
+	(void)state;
+	put_rules(ANY);
+	start();
+	plug("2-1", "60A44C41");
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	told("sda", "2-1");
+	fake_gate.swept = 0;
+	told("sda", "2-1");
+	assert_int_equal(fake_gate.swept, 0);
+	behind_count = 0; /* the disk alone: it was pulled out of its reader */
+	show_media();
+	says("block", "disk", "remove", "sda", "2-1");
+	assert_int_equal(fake_gate.swept, 1);
+	unplug("2-1");
+	assert_int_equal(fake_gate.swept, 2);
+	fake_gate.swept = 0;
+	gate_free(gate); /* what is in use stays open when the daemon ends */
+	gate = NULL;
+	assert_int_equal(fake_gate.swept, 0);
+	start();
+	assert_int_equal(fake_gate.swept, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +466,7 @@ int main(void)
 		TEST(what_is_mounted_is_taken_out_of_use_before_it_is_guarded),
 		TEST(under_audit_nothing_is_guarded),
 		TEST(a_card_without_usb_is_judged_by_its_disk),
+		TEST(what_is_gone_is_swept_once_and_nothing_else_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

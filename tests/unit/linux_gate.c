@@ -536,6 +536,31 @@ static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **sta
 		     "the disk 'sdz' is gone");
 }
 
+static void what_was_open_and_is_gone_leaves_nothing(void **state)
+{
+	static const char *const gone[] = {"11-sda1", "12-sdz1", "7-sda", "0-sdz", "sda1"};
+	struct plat_medium sda1 = {.name = "sda1", .sequence = 12};
+	char path[64];
+
+	(void)state;
+	assert_works(plat_gate_release(gate, &sda1, true, &err));
+	put("/run/caretaker/gate/open/12-sda", "");
+	for (size_t i = 0; i < COUNT(gone); i++) {
+		(void)snprintf(path, sizeof(path), "/run/caretaker/gate/open/%s", gone[i]);
+		put(path, "");
+	}
+	plat_gate_sweep(gate);
+	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "");
+	assert_string_equal(get("/run/caretaker/gate/open/12-sda"), "");
+	for (size_t i = 0; i < COUNT(gone); i++) {
+		(void)snprintf(path, sizeof(path), "/run/caretaker/gate/open/%s", gone[i]);
+		if (strcmp(get(path), "(none)") != 0)
+			fail_msg("%s is still there", gone[i]);
+	}
+	shell("rm -r %s/run/caretaker/gate/open", root);
+	plat_gate_sweep(gate); /* nothing was ever open */
+}
+
 static void a_place_is_where_links_lead_whatever_they_are_like(void **state)
 {
 	static const char *const paths[] = {
@@ -595,6 +620,31 @@ static void a_luks_partition_s_own_header_is_read(void **state)
 	shell("rm %s/dev/sda1", root);
 	look_at_stick(&seen);
 	assert_true(seen.media[1].null_cipher); /* cannot be read: is not believed */
+}
+
+/* Opening a pipe waits for who writes to it, as opening or reading a disk waits for its answer. */
+static void a_medium_that_does_not_answer_is_not_believed_and_holds_nobody_up(void **state)
+{
+	static unsigned char header[LUKS2_SIZE];
+	struct seen seen;
+	int64_t began;
+
+	(void)state;
+	assert_int_equal(gate->luks_patience_ms, 5000);
+	gate->luks_patience_ms = 100;
+	put("/run/udev-says/sda1", "crypto_LUKS");
+	shell("mkfifo %s/dev/sda1", root);
+	began = plat_uptime_ms();
+	look_at_stick(&seen);
+	assert_in_range(plat_uptime_ms() - began, 100, 4999);
+	assert_true(seen.media[1].null_cipher);
+	/* What was found is not kept. */
+	luks2_put(header, 0, sizeof(header), AES, strlen(AES));
+	shell("rm %s/dev/sda1", root);
+	put_bytes("/dev/sda1", header, sizeof(header));
+	gate->luks_patience_ms = 5000;
+	look_at_stick(&seen);
+	assert_false(seen.media[1].null_cipher);
 }
 
 static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
@@ -711,8 +761,10 @@ int main(void)
 		cmocka_unit_test(what_holds_the_system_is_told_through_mounts_swap_and_keys),
 		cmocka_unit_test(without_a_list_of_mounts_everything_may_hold_the_system),
 		cmocka_unit_test(a_medium_is_opened_by_a_file_that_its_disk_alone_can_have),
+		cmocka_unit_test(what_was_open_and_is_gone_leaves_nothing),
 		cmocka_unit_test(a_place_is_where_links_lead_whatever_they_are_like),
 		cmocka_unit_test(a_luks_partition_s_own_header_is_read),
+		cmocka_unit_test(a_medium_that_does_not_answer_is_not_believed_and_holds_nobody_up),
 		cmocka_unit_test(what_udev_knows_of_a_disk_is_not_the_next_one_s),
 		cmocka_unit_test(who_sits_there_is_who_logind_says),
 		cmocka_unit_test(files_go_over_bluetooth_where_anybody_may_run_what_sends_them),
