@@ -15,7 +15,6 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/text.h"
-#include "platform/linux/luks.h"
 #include "platform/os.h"
 
 #define BLOCK "class/block"
@@ -31,7 +30,7 @@ static bool medium_number(const struct plat_gate *gate, const char *name, const 
 }
 
 /* Opened by the kernel's name: /dev is udev's and devtmpfs's, root's alone. */
-static int open_medium(const struct plat_gate *gate, const char *name)
+int gate_open_medium(const struct plat_gate *gate, const char *name, int flags)
 {
 	char path[GATE_PATH];
 	struct stat st;
@@ -41,24 +40,13 @@ static int open_medium(const struct plat_gate *gate, const char *name)
 	for (char *at = path + strlen(gate->root) + 5; *at; at++)
 		if (*at == '!')
 			*at = '/'; /* as sysfs writes it */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags);
 	if (fd >= 0 && gate->live && (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))) {
 		close(fd);
 		errno = ENOTBLK;
 		return -1;
 	}
 	return fd;
-}
-
-/* What cannot be read is not believed. */
-static bool luks_is_null(const struct plat_gate *gate, const char *name)
-{
-	int fd = open_medium(gate, name);
-	bool null = fd < 0 || luks_judge_fd(fd) != LUKS_ENCRYPTED;
-
-	if (fd >= 0)
-		close(fd);
-	return null;
 }
 
 /* Behind a port of the case that brings PCI out, as firmware tells the kernel (Linux 5.14). */
@@ -277,7 +265,7 @@ static void read_medium(struct look *look, struct plat_medium *out)
 	out->stale = udev.stale;
 	(void)text_copy(out->file_system, sizeof(out->file_system), udev.file_system);
 	if (strcmp(out->file_system, "crypto_LUKS") == 0)
-		out->null_cipher = luks_is_null(gate, out->name);
+		out->null_cipher = gate_luks_is_null(gate, out);
 	if (!look->knows_mounted)
 		gate_mounted(gate, &look->mounted);
 	look->knows_mounted = true;
@@ -344,7 +332,7 @@ int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, str
 
 	if (!gate_is_block(medium))
 		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
-	fd = open_medium(gate, medium);
+	fd = gate_open_medium(gate, medium, O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENXIO
 			       ? err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium)

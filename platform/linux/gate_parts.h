@@ -19,6 +19,8 @@ struct plat_gate {
 	char modules[256];
 	bool live;            /* this machine, not a test's folder */
 	struct gate_bus *bus; /* NULL: nobody listens for locks */
+	struct gate_children *children;
+	unsigned luks_patience_ms; /* that a medium gets to show its header */
 };
 
 /* Up to 'size' - 1 bytes of sysfs/PATH and a NUL; the length, -1 with errno.  The kernel's closing
@@ -56,6 +58,30 @@ void gate_card_of(const struct plat_gate *gate, const char *place, char out[32])
 int gate_card_let(const struct plat_gate *gate, const char *name, bool let, struct err *err);
 /* The next card gets no driver by itself; without such slots that is true. */
 bool gate_cards_begin_shut(const struct plat_gate *gate);
+
+/* gate_media.c: by the kernel's name, to be read; 'flags' of open(2) beside that.  -1 with errno.
+ */
+int gate_open_medium(const struct plat_gate *gate, const char *name, int flags);
+
+/* gate_child.c: what may wait for a disk for ever, done by a child that is given up after a
+ * while. */
+struct gate_job {
+	int (*work)(const void *ctx); /* in the child, which exits with what it returns: 0 to 254 */
+	const void *ctx;
+	const char
+		*of; /* no second is started while one of this word is stuck; "" another may be */
+	unsigned patience_ms;
+};
+#define GATE_JOB_FAILED 255                    /* it was killed, or could not begin */
+struct gate_children *gate_children_new(void); /* NULL: no memory */
+void gate_children_free(struct gate_children *children);
+/* ERR_TIMEOUT: it was given up. */
+int gate_in_child(struct gate_children *children, const struct gate_job *job, int *out_code,
+		  struct err *err);
+
+/* gate_luks.c: that the header of a LUKS medium promises no encryption; what cannot be read, or is
+ * not shown in time, is not believed. */
+bool gate_luks_is_null(const struct plat_gate *gate, const struct plat_medium *medium);
 
 /* gate_mapped.c: a disk made of others (LUKS once it is unlocked, LVM, md), followed down. */
 struct gate_mapped {

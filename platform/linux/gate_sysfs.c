@@ -16,6 +16,9 @@
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 
+/* udev has read it a moment before; a disk that spins up anew takes some seconds. */
+#define LUKS_PATIENCE_MS 5000
+
 int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err)
 {
 	struct plat_gate *gate = calloc(1, sizeof(*gate));
@@ -25,6 +28,12 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 
 	if (!gate)
 		return err_set(err, ERR_NOMEM, "out of memory");
+	gate->children = gate_children_new();
+	if (!gate->children) {
+		free(gate);
+		return err_set(err, ERR_NOMEM, "out of memory");
+	}
+	gate->luks_patience_ms = LUKS_PATIENCE_MS;
 	gate->live = !sysfs;
 	fits = text_copy(gate->sysfs, sizeof(gate->sysfs), sysfs ? sysfs : "/sys") &&
 	       text_copy(gate->root, sizeof(gate->root), gate->sysfs);
@@ -41,7 +50,7 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 			       kernel.release);
 	}
 	if (!slash || !fits) {
-		free(gate);
+		plat_gate_close(gate);
 		return err_set(err, ERR_INVALID, "'%s' is no place for sysfs",
 			       sysfs ? sysfs : "/sys");
 	}
@@ -51,8 +60,10 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 
 void plat_gate_close(struct plat_gate *gate)
 {
-	if (gate)
-		gate_bus_close(gate->bus);
+	if (!gate)
+		return;
+	gate_bus_close(gate->bus);
+	gate_children_free(gate->children);
 	free(gate);
 }
 

@@ -7,14 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,44 +137,44 @@ static bool unmount(const char *point, int64_t until_ms)
 /* Exit codes: 0 done, else what was in the way. */
 enum { CHILD_DONE, CHILD_NO_HOST, CHILD_STAYS };
 
-static void unmount_all(const struct points *points, unsigned patience_ms)
+struct unmounting {
+	const struct points *points;
+	unsigned patience_ms;
+};
+
+static int unmount_all(const void *ctx)
 {
-	int64_t until_ms = plat_uptime_ms() + patience_ms;
+	const struct unmounting *unmounting = ctx;
+	int64_t until_ms = plat_uptime_ms() + unmounting->patience_ms;
 	int fd = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC), code = CHILD_DONE;
 
 	/* Where pid 1's namespace cannot be had we may be in it already: the mounts tell. */
 	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
-		_exit(CHILD_NO_HOST);
-	for (unsigned i = points->count; i-- > 0;) /* what was mounted last, first */
-		if (!unmount(points->points[i], until_ms))
+		return CHILD_NO_HOST;
+	for (unsigned i = unmounting->points->count; i-- > 0;) /* what was mounted last, first */
+		if (!unmount(unmounting->points->points[i], until_ms))
 			code = CHILD_STAYS;
-	_exit(code);
+	return code;
 }
 
-/* Waits for the child's end by the pipe that closes with it. */
-static int wait_for(pid_t child, int fd, unsigned patience_ms, const char *medium, struct err *err)
+static int unmount_in_child(const struct plat_gate *gate, const struct points *points,
+			    unsigned patience_ms, const char *medium, struct err *err)
 {
-	struct pollfd end = {.fd = fd, .events = POLLIN};
-	int64_t until_ms = plat_uptime_ms() + patience_ms + GRACE_MS;
-	int status = 0, ready;
+	const struct unmounting unmounting = {points, patience_ms};
+	const struct gate_job job = {.work = unmount_all,
+				     .ctx = &unmounting,
+				     .of = "",
+				     .patience_ms = patience_ms + GRACE_MS};
+	int code;
 
-	do {
-		int64_t left = until_ms - plat_uptime_ms();
-
-		ready = poll(&end, 1, left > 0 ? (int)left : 0);
-	} while (ready < 0 && errno == EINTR);
-	if (ready <= 0) {
-		(void)kill(child,
-			   SIGKILL); /* stuck in the kernel it stays until the disk answers */
-		(void)waitpid(child, &status, WNOHANG);
-		return err_set(err, ERR_TIMEOUT, "'%s' did not come free within %u ms", medium,
-			       patience_ms + GRACE_MS);
-	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE)
+	if (gate_in_child(gate->children, &job, &code, err) < 0)
+		return err->code == ERR_TIMEOUT
+			       ? err_set(err, ERR_TIMEOUT, "'%s' did not come free within %u ms",
+					 medium, patience_ms + GRACE_MS)
+			       : -1;
+	if (code == CHILD_DONE)
 		return 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_NO_HOST)
+	if (code == CHILD_NO_HOST)
 		return err_set(err, ERR_DENIED,
 			       "the host's mounts cannot be reached to take '%s' out of use",
 			       medium);
@@ -189,8 +186,7 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
 {
 	struct family family = {.gate = gate, .names = calloc(FAMILY_MAX, sizeof(*family.names))};
 	struct points points = {.family = &family};
-	int ends[2] = {-1, -1}, ret = -1;
-	pid_t child;
+	int ret = -1;
 
 	if (!family.names)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -211,26 +207,8 @@ int plat_gate_unmount(struct plat_gate *gate, const char *medium, unsigned patie
 		ret = 0;
 		goto out;
 	}
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		err_errno(err, errno, "make a pipe");
-		goto out;
-	}
-	child = fork();
-	if (child < 0) {
-		err_errno(err, errno, "start a process");
-		goto out;
-	}
-	if (child == 0) {
-		close(ends[0]);
-		unmount_all(&points, patience_ms);
-	}
-	close(ends[1]);
-	ends[1] = -1;
-	ret = wait_for(child, ends[0], patience_ms, medium, err);
+	ret = unmount_in_child(gate, &points, patience_ms, medium, err);
 out:
-	for (unsigned i = 0; i < 2; i++)
-		if (ends[i] >= 0)
-			close(ends[i]);
 	for (unsigned i = 0; i < points.count; i++)
 		free(points.points[i]);
 	free(family.names);
