@@ -3,6 +3,7 @@
 # it ever made (Guest.disks()); each stick is then opened by hand and does get one, so that nothing
 # counts as refused that would never have come.
 # SPDX-License-Identifier: Apache-2.0
+import json
 import pathlib
 
 import pytest
@@ -301,6 +302,25 @@ def test_rules_that_come_while_the_last_ones_are_followed_are_followed_too(schoo
     school.run('ln -sf /bin/true /usr/sbin/update-initramfs')
 
 
+def test_killed_while_the_initramfs_is_made_it_carries_on(school):
+    school.run('rm -f /usr/sbin/update-initramfs; printf "#!/bin/sh\ntouch /run/bed.making\nexec sleep 600\n" '
+               '> /usr/sbin/update-initramfs; chmod 755 /usr/sbin/update-initramfs')
+    follow(school, RULES.replace('hardware audit', 'hardware enforce'), '[ -e /run/bed.making ]')
+    school.run('systemctl kill -s KILL caretaker-gate')
+    school.until('! systemctl is-active -q caretaker-gate')
+    assert school.read('/var/lib/caretaker/gate.armed').startswith('changing was')
+    assert 'half armed' in school.call(f'{HELPER} status')[1]
+    # What the kernel and udev go by is there all the same.
+    school.run(f'ls {" ".join(FILES)}')
+    assert set(school.run('cat /sys/bus/usb/devices/usb*/interface_authorized_default')) == set('0\n')
+    school.run('rm /run/bed.making; printf "#!/bin/sh\ntouch /run/bed.making\n" > /usr/sbin/update-initramfs')
+    school.run('systemctl start caretaker-gate')   # as the next start does, and the next rules
+    school.run('rm /run/bed.making')
+    assert school.read('/var/lib/caretaker/gate.armed').startswith('was')
+    assert school.run(f'{HELPER} status').startswith('gate             armed')
+    school.run('ln -sf /bin/true /usr/sbin/update-initramfs')
+
+
 # Three kinds at once: what may be used, what is there and closed (nothing scans it here), and what
 # is in a port where storage has no business.
 PORTS = {'OPEN': '1', 'CLOSED': '2', 'SHUT': '3'}
@@ -433,6 +453,10 @@ def test_the_word_on_the_command_line_opens_everything_for_one_boot(started, ima
         it.until('lsblk -dno SERIAL | grep -qx EARLY')
         assert sorted(it.disks()) == ['sda', 'sdb']
         assert 'caretaker.usb=off' in it.call(f'{HELPER} status')[1]
+        it.push(bed.build() / 'facts', '/usr/bin/facts')
+        tamper = json.loads(it.run('facts --state /run tamper'))
+        assert (tamper['verdict'], tamper['why']) == ('fail', 'started-with-usb-off')
+        assert tamper['evidence']['started_with'] == 'caretaker.usb=off'
         with it.plug(usb.storage(image, serial='LATE')):
             it.until('lsblk -dno SERIAL | grep -qx LATE')
         carry(it, '')
