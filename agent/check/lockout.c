@@ -55,6 +55,7 @@ static int take_medium(void *ctx, const struct plat_medium *medium)
 static int take_device(void *ctx, const struct plat_port_device *port)
 {
 	struct look *look = ctx;
+	/* At no time that is known: an exception ends, and what it opens is shut then. */
 	struct gate_around around = {.now = 0, .user = ""};
 	struct gate_decision decision = {.verb = GATE_PASS};
 	struct gate_device *device = malloc(sizeof(*device));

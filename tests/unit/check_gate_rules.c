@@ -535,6 +535,10 @@ static void a_policy_that_shuts_the_only_network_is_refused(void **state)
 	agent.identity.audit_until = FAKE_NOW + DAY;
 	assert_int_equal(gate_rules_judge(&agent, agent.trust.policy, &(struct err){ERR_NONE, ""}),
 			 -1);
+	/* So does an exception. */
+	except("hardware", "0bda:8153", FAKE_NOW + DAY);
+	assert_int_equal(gate_rules_judge(&agent, agent.trust.policy, &(struct err){ERR_NONE, ""}),
+			 -1);
 	ways[1].up = true;
 	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
 	ways[1].up = false;
