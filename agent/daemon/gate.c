@@ -46,6 +46,7 @@ void gate_finish(struct gate *gate)
 
 	if (gate_memory_save(&gate->memory, gate->memory_path, &err) < 0)
 		log_warn("which devices were seen is not kept: %s", err.msg);
+	gate_recorded_save(gate);
 	if (gate->gone)
 		plat_gate_sweep(gate->platform);
 	if (gate->changed)
@@ -237,6 +238,7 @@ int gate_new(struct gate **out, const char *state, const char *run, const char *
 	    !set_path(gate->memory_path, state, GATE_MEMORY_FILE) ||
 	    !set_path(gate->shown_path, run, GATE_RECORD_SHOWN) ||
 	    !set_path(gate->scan_path, run, SCAN_FOLDER) ||
+	    !set_path(gate->recorded_path, run, "hardware.recorded") ||
 	    !set_path(gate->enforced_path, state, "hardware/enforced") ||
 	    !set_path(folder, state, GATE_RECORD_FOLDER)) {
 		err_set(err, ERR_INVALID, "the path of '%s' or '%s' is too long", state, run);
@@ -250,6 +252,7 @@ int gate_new(struct gate **out, const char *state, const char *run, const char *
 		gate->boot[0] = '\0'; /* each start is a boot of its own then */
 	gate_record_init(&gate->record, state);
 	gate_memory_load(&gate->memory, gate->memory_path);
+	gate_recorded_load(gate);
 	gate_aliases_load(&gate->aliases, gate->platform);
 	if (gate->aliases.unread)
 		log_warn("this kernel's list of drivers cannot be read: more devices wait");
@@ -275,6 +278,7 @@ void gate_free(struct gate *gate)
 		gate_record_flush(&gate->record, plat_uptime_ms(), true);
 	while (gate->plugged)
 		gate_forget(gate, gate->plugged->place);
+	gate_recorded_clear(gate);
 	gate_rules_free(gate->rules);
 	gate_memory_clear(&gate->memory);
 	gate_aliases_clear(&gate->aliases);

@@ -17,8 +17,8 @@ static bool is_storage(const struct gate_plugged *plugged)
 static void name_event(const struct gate_plugged *plugged, char out[24])
 {
 	bool was_open = plugged->unsaid ||
-			(plugged->recorded && (plugged->recorded_verdict == VERDICT_OPEN ||
-					       plugged->recorded_verdict == VERDICT_READ_ONLY));
+			(plugged->recorded && (plugged->on_record.verdict == VERDICT_OPEN ||
+					       plugged->on_record.verdict == VERDICT_READ_ONLY));
 	const char *what = "opened";
 
 	if (plugged->verdict == VERDICT_REFUSED)
@@ -117,16 +117,25 @@ static bool is_quiet(const struct gate_plugged *plugged)
 				 : plugged->decision.quiet;
 }
 
+static bool is_same(const struct gate_on_record *a, const struct gate_on_record *b)
+{
+	return a->verdict == b->verdict && a->enforced == b->enforced &&
+	       strcmp(a->exception, b->exception) == 0;
+}
+
 void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged)
 {
-	bool enforced = plugged->decision.mode == GATE_ENFORCE;
+	struct gate_on_record now = {.verdict = plugged->verdict,
+				     .enforced = plugged->decision.mode == GATE_ENFORCE};
 	struct gate_event event;
 
+	(void)text_copy(now.exception, sizeof(now.exception), plugged->decision.exception);
 	record_files(gate, plugged);
-	if (!plugged->settled || !plugged->held || plugged->decision.mode == GATE_OFF ||
-	    (plugged->recorded && plugged->recorded_verdict == plugged->verdict &&
-	     plugged->recorded_enforced == enforced &&
-	     strcmp(plugged->recorded_exception, plugged->decision.exception) == 0))
+	if (!plugged->settled || !plugged->held || plugged->decision.mode == GATE_OFF)
+		return;
+	if (!plugged->recorded)
+		plugged->recorded = gate_recorded_earlier(gate, plugged, &plugged->on_record);
+	if (plugged->recorded && is_same(&plugged->on_record, &now))
 		return;
 	if (plugged->verdict == VERDICT_PASSED || is_quiet(plugged)) {
 		if (!plugged->recorded && is_quiet(plugged))
@@ -137,9 +146,6 @@ void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged)
 		gate_record_event(&gate->record, &event, plat_uptime_ms());
 	}
 	plugged->unsaid = false;
-	plugged->recorded = true;
-	plugged->recorded_verdict = plugged->verdict;
-	plugged->recorded_enforced = enforced;
-	(void)text_copy(plugged->recorded_exception, sizeof(plugged->recorded_exception),
-			plugged->decision.exception);
+	plugged->recorded = gate->recorded_changed = true;
+	plugged->on_record = now;
 }

@@ -153,6 +153,7 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged)
 
 	if (plugged->print && plugged->print != print) { /* another device, and no event said so */
 		plugged->recorded = false;
+		gate_recorded_forget(gate, plugged->place);
 		plugged->parts_refused = false;
 		plugged->part_count = 0;
 	}

@@ -78,7 +78,7 @@ struct gate_known *gate_memory_find(struct gate_memory *memory, const char *id)
 
 /* --- the file --- */
 
-static char *next_word(char **cursor)
+char *gate_next_word(char **cursor)
 {
 	char *word = *cursor;
 
@@ -100,7 +100,7 @@ static void take_line(struct gate_memory *memory, char *line)
 	int64_t day, number;
 
 	for (unsigned i = 0; i < WORDS; i++) {
-		words[i] = next_word(&line);
+		words[i] = gate_next_word(&line);
 		if (!words[i])
 			return;
 	}

@@ -50,6 +50,9 @@ void gate_memory_clear(struct gate_memory *memory);
 /* As if nothing was ever seen: the next enrolment may be of another machine (generalise). */
 void gate_memory_forget(struct gate_memory *memory);
 
+/* The next word of a line, ended by a NUL in its place; NULL: there is none. */
+char *gate_next_word(char **cursor);
+
 /* The device's entry; NULL: it was never seen. */
 struct gate_known *gate_memory_known(struct gate_memory *memory, const char *id);
 /* The same, made when it is new; valid until the next call.  NULL without memory. */

@@ -58,9 +58,10 @@ void gate_forget(struct gate *gate, const char *place)
 		*at = gone->next;
 		for (unsigned i = 0; i < gone->part_count; i++)
 			gate_scan_end(gate, &gone->parts[i]);
+		gate_recorded_forget(gate, gone->place);
 		free(gone);
 		gate->plugged_count--;
-		gate->changed = gate->gone = true;
+		gate->changed = gate->gone = gate->recorded_changed = true;
 		return;
 	}
 }

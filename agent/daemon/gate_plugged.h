@@ -45,6 +45,13 @@ struct gate_part {
 	uint64_t bytes_judged; /* of the medium that was scanned: another one has another size */
 };
 
+/* What was said of it last. */
+struct gate_on_record {
+	enum gate_verdict verdict;
+	bool enforced;
+	char exception[64];
+};
+
 struct gate_plugged {
 	struct gate_plugged *next;
 	char place[GATE_NAME]; /* its port, or the disk's name where it hangs on no USB device */
@@ -71,9 +78,7 @@ struct gate_plugged {
 	bool was_storage; /* and nothing else, when it was plugged in before; now it types */
 	bool unsaid;      /* it is open, which is put on record when something is seen in it */
 	bool recorded;
-	enum gate_verdict recorded_verdict;
-	char recorded_exception[64];
-	bool recorded_enforced;
+	struct gate_on_record on_record; /* 'recorded' */
 };
 
 struct gate {
@@ -88,7 +93,10 @@ struct gate {
 	uint64_t rules_identity;
 	struct gate_memory memory;
 	struct gate_record record;
-	uint64_t record_written; /* when 'happened' was called last */
+	uint64_t record_written;      /* when 'happened' was called last */
+	struct gate_earlier *earlier; /* gate_recorded.c: what a daemon before this one recorded */
+	char recorded_path[300];
+	bool recorded_changed;
 	struct gate_plugged *plugged;
 	unsigned plugged_count;
 	struct gate_device device; /* the one being judged: large, and one at a time */
@@ -140,6 +148,17 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged);
 void gate_put_on_record(struct gate *gate, struct gate_plugged *plugged);
 /* What was storage before types now. */
 void gate_record_change(struct gate *gate, const struct gate_plugged *plugged);
+
+/* gate_recorded.c: what is on record of what is plugged in, over a restart.  Without it all of that
+ * is told of once more. */
+void gate_recorded_load(struct gate *gate);
+void gate_recorded_save(struct gate *gate);
+/* Whether it was on record before this daemon began, and how. */
+bool gate_recorded_earlier(const struct gate *gate, const struct gate_plugged *plugged,
+			   struct gate_on_record *out);
+/* Nothing of this place any more. */
+void gate_recorded_forget(struct gate *gate, const char *place);
+void gate_recorded_clear(struct gate *gate);
 
 /* gate_act.c: reads the media of a device into 'parts', keeping what is known of them. */
 void gate_read_parts(struct gate *gate, struct gate_plugged *plugged);

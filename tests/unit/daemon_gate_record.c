@@ -184,6 +184,45 @@ static void a_reference_stays_with_its_device(void **state)
 }
 
 /* A card reader's slot: a disk without a medium, until a card comes. */
+static void restart(void)
+{
+	gate_free(gate);
+	gate = NULL;
+	start();
+}
+
+/* An upgrade is no attempt. */
+static void what_is_on_record_is_not_told_of_again_by_a_daemon_that_starts_anew(void **state)
+{
+	(void)state;
+	put_rules(APPROVED "stick 0951:1666:OPEN-1 0 any EX-1 0\n");
+	start();
+	plug("2-1", "SHUT-1")->number = 5;
+	bound("2-1");
+	plug("2-2", "OPEN-1")->number = 6;
+	hold("2-2", "sda", "vfat");
+	bound("2-2");
+	told("sda", "2-2");
+	assert_int_equal(lines(), 2);
+	restart();
+	restart();
+	assert_int_equal(lines(), 2);
+	shown_has("\"why\":\"not-approved\"");
+	shown_has("\"why\":\"approved-stick\"");
+	/* Another answer is new, and so is another plugging that no daemon saw. */
+	new_rules(APPROVED);
+	assert_int_equal(lines(), 3);
+	last_line_has("\"type\":\"storage-shut\"");
+	devices[0].number = 7;
+	restart();
+	assert_int_equal(lines(), 4);
+	last_line_has("SHUT-1");
+	/* And what nobody can read is no reason to be silent. */
+	fake_file_put(RUN "/hardware.recorded", "2-1 7 0 refused\n2-2 x 0 refused - -\n\n");
+	restart();
+	assert_int_equal(lines(), 6);
+}
+
 static void the_end_of_an_enrolment_forgets_what_was_seen(void **state)
 {
 	char before[sizeof("0951:1666:60A44C41 234567")];
@@ -358,6 +397,7 @@ int main(void)
 		TEST(what_is_seen_before_its_events_come_is_counted_once),
 		TEST(what_came_again_unheard_is_counted_too),
 		TEST(a_reference_stays_with_its_device),
+		TEST(what_is_on_record_is_not_told_of_again_by_a_daemon_that_starts_anew),
 		TEST(the_end_of_an_enrolment_forgets_what_was_seen),
 		TEST(an_empty_reader_is_a_line_a_day_and_its_card_an_event),
 		TEST(what_is_shut_before_anything_was_seen_in_it_was_open),
