@@ -398,6 +398,17 @@ def test_a_hub_s_depth_a_port_and_a_class_decide(seat, image):
     seat.rules(ANY.replace('hardware audit', 'hardware enforce') + 'refuse class network 30\n')
     assert seat.verdict('0525:a4a2', 'refused', 'refused-class')['line'] == 30
     lets(seat, network, {0: False, 1: True})
+    # An exception for the model, which ends by itself.
+    end = int(seat.run('date +%s')) + 6
+    seat.rules(ANY.replace('hardware audit', 'hardware enforce') + 'refuse class network 30\n'
+               f'refuse model 0525:* 31\npass model 0525:a4a2 {end} EX-5 0\n')
+    said = seat.verdict('0525:a4a2', 'open', 'excepted-model')
+    assert (said['exception'], said['until']) == ('EX-5', end)
+    lets(seat, network, {0: True, 1: True})
+    assert seat.verdict('0525:a4a2', 'refused', 'approval-ended')['line'] == 31
+    lets(seat, network, {0: False, 1: True})
+    assert int(seat.run('date +%s')) >= end
+    assert seat.event('0525:a4a2', 'hardware-shut')['exception'] == 'EX-5'
     seat.verdict('DEEP-1', 'open')
 
 
