@@ -444,6 +444,14 @@ def test_a_stick_that_comes_while_the_screen_is_locked_waits(seat, image):
         seat.verdict('LOCKED-1', 'refused', 'screen-locked')
         seat.verdict('BEFORE-1', 'open')
         assert seat.disks() == before
+        # A daemon that begins behind the lock has looked once it is ready, and has asked before.
+        seat.run('systemctl restart caretakerd')
+        assert seat.of('LOCKED-1')['why'] == 'screen-locked' and seat.disks() == before
+        seat.verdict('BEFORE-1', 'open')
+        # Whatever anybody sends it, it goes on listening.
+        name = seat.run("busctl --no-legend list | awk '$3 == \"caretakerd\" {print $1}'").strip()
+        seat.run(f'runuser -u nobody -- dbus-send --system --type=signal --dest={name} /a a.b.c '
+                 'string:$(printf %020000d 0)')
         lock('false')
         seat.verdict('LOCKED-1', 'open')
         seat.has_disk(second)
