@@ -631,7 +631,7 @@ static bool find_disk(struct plat_guard_medium *out)
 static void another_disk_of_that_name_is_neither_guarded_nor_scanned(void **state)
 {
 	const struct plat_guard_told told = {.ctx = NULL};
-	struct plat_guard_medium disk;
+	struct plat_guard_medium disk = {0};
 	struct plat_guard *g = NULL;
 	struct plat_scan scan = {.folder = other, .max_ms = 1000};
 	struct plat_scan_result result;
