@@ -111,4 +111,29 @@ static inline struct gate_decision decide(const char *rules_text, enum what what
 	return decision;
 }
 
+/* --- tables of them --- */
+
+struct decide_case {
+	const char *rules;
+	enum what what;
+	struct gate_around around; /* 'now' 0 is NOW, known */
+	enum gate_verb verb;
+	const char *why;
+	int line;
+};
+
+static inline void run(const struct decide_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct gate_decision got = decide(cases[i].rules, cases[i].what, cases[i].around);
+
+		if (got.verb != cases[i].verb || strcmp(got.why, cases[i].why) != 0 ||
+		    got.line != cases[i].line)
+			fail_msg("case %zu: verb %d '%s' line %d, not %d '%s' line %d", i,
+				 (int)got.verb, got.why, got.line, (int)cases[i].verb, cases[i].why,
+				 cases[i].line);
+	}
+}
+#define RUN(cases) run(cases, COUNT(cases))
+
 #endif

@@ -2,29 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/decide_helpers.h"
 
-struct decide_case {
-	const char *rules;
-	enum what what;
-	struct gate_around around; /* 'now' 0 is NOW, known */
-	enum gate_verb verb;
-	const char *why;
-	int line;
-};
-
-static void run(const struct decide_case *cases, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct gate_decision got = decide(cases[i].rules, cases[i].what, cases[i].around);
-
-		if (got.verb != cases[i].verb || strcmp(got.why, cases[i].why) != 0 ||
-		    got.line != cases[i].line)
-			fail_msg("case %zu: verb %d '%s' line %d, not %d '%s' line %d", i,
-				 (int)got.verb, got.why, got.line, (int)cases[i].verb, cases[i].why,
-				 cases[i].line);
-	}
-}
-#define RUN(cases) run(cases, COUNT(cases))
-
 #define SYSTEM \
 	{ \
 		.holds_system = true \
@@ -389,73 +366,6 @@ static void hardware_refuses_what_it_names_and_never_what_people_need(void **sta
 		decide(ANY "refuse class network 30\n", NETWORK, (struct gate_around){0}).hardware);
 }
 
-/* An exception stands against whatever hardware's rules refuse, and against nothing of storage's.
- */
-static void an_exception_for_a_model_opens_what_hardware_refuses_until_its_end(void **state)
-{
-#define PASS "pass model 0951:1666 1795328401 EX-5 0\n"
-#define PASSED "pass model 0951:1666 1795328400 EX-5 0\n"
-	static const char *const refused[] = {"refuse class network 30\n",
-					      "refuse model 0951:* 31\n"};
-	static const struct decide_case cases[] = {
-		{ANY "refuse model 0951:* 31\n" PASS, KINGSTON, {0}, GATE_OPEN, "allowed", 14},
-		{ANY "port rear 1-* 22\n" PASS, KINGSTON, {0}, GATE_OPEN, "allowed", 14},
-		{"set allow none 14\nrefuse model 0951:* 31\n" PASS,
-		 KINGSTON,
-		 {0},
-		 GATE_REFUSE,
-		 "not-allowed",
-		 14},
-		{ANY "port front 2-1 22\n" PASS, KINGSTON, {0}, GATE_REFUSE, "wrong-port", 22},
-		{ANY "refuse model 0951:* 31\n" PASSED,
-		 KINGSTON,
-		 {0},
-		 GATE_REFUSE,
-		 "approval-ended",
-		 31},
-		{ANY "port rear 1-* 22\n" PASSED, KINGSTON, {0}, GATE_REFUSE, "approval-ended", 22},
-		{ANY "refuse model 0951:* 31\n" PASS,
-		 KINGSTON,
-		 {.now = 5},
-		 GATE_REFUSE,
-		 "clock-unknown",
-		 31},
-		/* Another model's, and what nothing refuses. */
-		{ANY "refuse class network 30\npass model 0952:* 1795328401 EX-5 0\n",
-		 NETWORK,
-		 {0},
-		 GATE_REFUSE,
-		 "refused-class",
-		 30},
-		{ANY PASS, NETWORK, {0}, GATE_PASS, "free", 0},
-		{ANY PASS, KEYBOARD, {0}, GATE_PASS, "free", 0},
-	};
-	struct gate_decision got;
-
-	(void)state;
-	RUN(cases);
-	for (size_t i = 0; i < COUNT(refused); i++) {
-		char rules[200];
-
-		snprintf(rules, sizeof(rules), ANY "%s" PASS PASSED, refused[i]);
-		got = decide(rules, NETWORK, (struct gate_around){0});
-		assert_int_equal(got.verb, GATE_OPEN);
-		assert_string_equal(got.why, "excepted-model");
-		assert_string_equal(got.exception, "EX-5");
-		assert_int_equal(got.until, NOW + 1);
-		assert_true(got.hardware && got.mode == GATE_ENFORCE && got.hardware_opens);
-		snprintf(rules, sizeof(rules), ANY "%s" PASSED, refused[i]);
-		got = decide(rules, NETWORK, (struct gate_around){0});
-		assert_int_equal(got.verb, GATE_REFUSE);
-		assert_string_equal(got.why, "approval-ended");
-		assert_string_equal(got.exception, "EX-5");
-		assert_false(got.hardware_opens);
-	}
-	got = decide(ANY "refuse model 0951:* 31\n" PASS, KINGSTON, (struct gate_around){0});
-	assert_string_equal(got.exception, "EX-5");
-	assert_int_equal(got.until, NOW + 1);
-}
-
 static void a_locked_screen_shuts_what_is_newly_plugged(void **state)
 {
 #define LOCKS ANY "set shut_while_locked yes 9\n"
@@ -602,8 +512,6 @@ int main(void)
 		cmocka_unit_test(a_card_reader_is_quiet_by_its_name_or_its_driver),
 		cmocka_unit_test(what_holds_the_system_is_never_refused),
 		cmocka_unit_test(hardware_refuses_what_it_names_and_never_what_people_need),
-		cmocka_unit_test(
-			an_exception_for_a_model_opens_what_hardware_refuses_until_its_end),
 		cmocka_unit_test(a_locked_screen_shuts_what_is_newly_plugged),
 		cmocka_unit_test(phones_and_cameras_open_only_where_nothing_is_asked_of_a_disk),
 		cmocka_unit_test(media_that_are_not_usb_follow_the_same_rules),
