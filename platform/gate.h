@@ -90,6 +90,7 @@ struct plat_medium {
 	char file_system[24]; /* as libblkid (udev's ID_FS_TYPE) says; "" none or not yet told */
 	bool null_cipher;  /* a LUKS header whose data is not encrypted, or that cannot be read */
 	bool told;         /* udev has looked at it */
+	bool closed;       /* and its rule has closed it */
 	bool stale;        /* not yet: udev knows of another that had this name before */
 	bool holds_system; /* a mounted /, /boot, /home, /usr, /var or swap lies on it, through
 			      device mapper too */

@@ -106,36 +106,49 @@ void gate_look_at_twins(struct gate *gate, const char *place, const char *id)
 		gate_look_at_port(gate, places[i]);
 }
 
-static void look_at_disk(struct gate *gate, const struct plat_medium *disk)
+static void look_at_disk(struct gate *gate, const struct plat_medium *disk, bool is_open)
 {
 	struct gate_plugged *plugged = gate_find_or_add(gate, disk->name);
 
 	if (!plugged)
 		return;
 	if (!plugged->judged)
-		plugged->locked_out = gate->locked && gate->looked;
+		/* As above: an earlier run of ours opened it. */
+		plugged->locked_out = gate->locked && (gate->looked || !is_open);
 	plugged->alone = plugged->marked = true;
 	memset(&gate->device, 0, sizeof(gate->device));
 	gate_judge(gate, plugged);
 }
 
 struct disks {
-	struct plat_medium *all;
+	struct {
+		struct plat_medium disk;
+		bool is_open; /* or some part of it */
+	} * all;
 	unsigned count;
 };
+
+static void note_open(struct disks *disks, const struct plat_medium *medium)
+{
+	for (unsigned i = 0; i < disks->count; i++)
+		if (strcmp(disks->all[i].disk.name, medium->disk) == 0)
+			disks->all[i].is_open |= medium->told && !medium->closed;
+}
 
 static int one_disk(void *ctx, const struct plat_medium *medium)
 {
 	struct disks *disks = ctx;
-	struct plat_medium *more;
+	void *more;
 
-	if (*medium->parent || disks->count == GATE_PARTS_MAX)
-		return 0;
-	more = realloc(disks->all, (disks->count + 1) * sizeof(*more));
-	if (!more)
-		return -1;
-	disks->all = more;
-	disks->all[disks->count++] = *medium;
+	if (!*medium->parent && disks->count < GATE_PARTS_MAX) {
+		more = realloc(disks->all, (disks->count + 1) * sizeof(*disks->all));
+		if (!more)
+			return -1;
+		disks->all = more;
+		disks->all[disks->count].disk = *medium;
+		disks->all[disks->count++].is_open = false;
+	}
+	note_open(disks, medium);
 	return 0;
 }
 
@@ -147,7 +160,7 @@ void gate_look_at_disks(struct gate *gate)
 	if (plat_gate_media(gate->platform, "", one_disk, &disks, &err) < 0)
 		log_warn("disks cannot be looked at: %s", err.msg);
 	for (unsigned i = 0; i < disks.count; i++)
-		look_at_disk(gate, &disks.all[i]);
+		look_at_disk(gate, &disks.all[i].disk, disks.all[i].is_open);
 	free(disks.all);
 }
 

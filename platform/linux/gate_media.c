@@ -262,6 +262,7 @@ static void read_medium(struct look *look, struct plat_medium *out)
 	out->has_parts = !*out->parent && has_parts(gate, out->name);
 	gate_udev_read(gate, out->name, out->sequence, &udev);
 	out->told = udev.told;
+	out->closed = udev.closed;
 	out->stale = udev.stale;
 	(void)text_copy(out->file_system, sizeof(out->file_system), udev.file_system);
 	if (strcmp(out->file_system, "crypto_LUKS") == 0)

@@ -34,6 +34,32 @@ static void a_restart_while_locked_asks_before_it_looks(void **state)
 	assert_string_equal(done, "let 2-2:1.0");
 }
 
+/* A disk that hangs on no USB device has no authority that would tell: whether it is closed does.
+ */
+static void a_restart_while_locked_leaves_each_disk_as_it_is(void **state)
+{
+	(void)state;
+	put_rules(SHUT_WHILE_LOCKED);
+	hold("", "sdx", "vfat");
+	hold("", "sdy", "vfat");
+	hold("", "sdz", "vfat");
+	medium("sdx")->closed = medium("sdx1")->closed = true;
+	medium("sdy")->closed = true; /* a part of it is open */
+	medium("sdz")->told = medium("sdz1")->told = false;
+	show_media();
+	fake_gate.bus = FAKE_BUS_WAITS;
+	fake_gate.locked = true;
+	start();
+	assert_string_equal(opened, "sdy sdy1 ");
+	medium("sdz")->told = medium("sdz1")->told = true;
+	show_media();
+	told("sdz", "");
+	assert_string_equal(opened, "sdy sdy1 ");
+	fake_gate.locked = false;
+	heard();
+	assert_non_null(strstr(opened, "sdx sdx1 "));
+}
+
 static void a_restart_while_unlocked_refuses_nothing(void **state)
 {
 	(void)state;
@@ -127,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_restart_while_locked_asks_before_it_looks),
+		TEST(a_restart_while_locked_leaves_each_disk_as_it_is),
 		TEST(a_restart_while_unlocked_refuses_nothing),
 		TEST(while_nobody_answers_what_waits_waits_and_what_is_open_stays),
 		TEST(a_connection_that_ends_shuts_what_comes_next_alone),

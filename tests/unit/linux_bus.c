@@ -263,6 +263,13 @@ static int remove_bus(void **state)
 
 /* --- what is understood --- */
 
+static bool ends_within(const char *text, const unsigned char *bytes, size_t len)
+{
+	const char *end = (const char *)bytes + len;
+
+	return text[0] == '\0' || memchr(text, 0, (size_t)(end - text));
+}
+
 static void a_message_is_bounded_and_checked(void **state)
 {
 	static const char orders[] = {'l', 'B'};
@@ -300,6 +307,10 @@ static void a_message_is_bounded_and_checked(void **state)
 				exact[i] = (unsigned char)wrong;
 				assert_in_range(gate_bus_parse(exact, good.len, &m) + 1, 0,
 						good.len + 1);
+				if (m.type)
+					assert_true(ends_within(m.sender, exact, good.len) &&
+						    ends_within(m.path, exact, good.len) &&
+						    ends_within(m.signature, exact, good.len));
 				free(exact);
 			}
 	}

@@ -675,8 +675,10 @@ static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
 	put("/run/udev-says/sda1", "crypto_LUKS");
 	put("/run/udev-disk/sda", "12");
 	put("/run/udev-disk/sda1", "12");
+	put("/run/udev-closed/sda1", "");
 	look_at_stick(&seen);
 	assert_true(seen.media[0].told && seen.media[1].told);
+	assert_true(!seen.media[0].closed && seen.media[1].closed);
 	assert_string_equal(seen.media[1].file_system, "crypto_LUKS");
 	/* Pulled out, and another is there before udev has heard of either. */
 	put(BLOCK "/diskseq", "13\n");
@@ -684,6 +686,7 @@ static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
 	assert_int_equal(seen.media[1].sequence, 13);
 	assert_string_equal(seen.media[1].file_system, "");
 	assert_false(seen.media[0].told || seen.media[1].told || seen.media[1].null_cipher);
+	assert_false(seen.media[1].closed);
 	assert_true(seen.media[0].stale && seen.media[1].stale);
 	put("/run/udev-says/sda1", "vfat"); /* it has looked */
 	put("/run/udev-disk/sda1", "13");
