@@ -118,6 +118,22 @@ class Seat:
         said = node and self.guest.read(f'/run/udev/data/b{node[3]}:{node[4]}')
         return bool(said) and node[:3] == (0o660, 0, DISK_GROUP) and 'UDISKS_' not in said
 
+    def asked_to_scan(self, disk):
+        """Waits until a scan is asked for; the path of the question, to whose ".state" it is said."""
+        asked = []
+
+        def there():
+            if 'scan' in self.guest.names(RUN):
+                asked[:] = [name for name in self.guest.names(f'{RUN}/scan')
+                            if name.endswith(f'-{disk}.ask')]
+            return asked
+        self.until(there, f'a scan of {disk} is asked for')
+        return f'{RUN}/scan/{asked[0].removesuffix(".ask")}'
+
+    def says_clean(self, asked):
+        """As caretaker-scan would."""
+        self.guest.write(f'{asked}.state', 'clean 1 2\n', 0o600)
+
     def clear(self):
         """Pulls everything out and forgets what happened."""
         for device in reversed(self.guest.devices):   # a hub after what is in it

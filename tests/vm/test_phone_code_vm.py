@@ -96,8 +96,7 @@ def test_a_code_opens_the_stick_it_was_read_out_for_in_its_port(school, seat, tm
     assert '/sys/block' not in after and 'nobody ended 0' in after and 'opens until the end of' in after, said
     disk = seat.has_disk(stick)
     assert seat.verdict('PHONE-1', 'judging')['exception'].startswith('code-')
-    seat.until(lambda: seat.call(f'ls {RUN}/scan/{disk}.ask')[0] == 0, 'the scan is asked for')
-    seat.run(f'umask 077; echo "clean 1 2" > {RUN}/scan/.x && mv {RUN}/scan/.x {RUN}/scan/{disk}.state')
+    seat.says_clean(seat.asked_to_scan(disk))
     seat.verdict('PHONE-1', 'read-only', 'approved-stick')
     seat.until(lambda: seat.is_open(disk), 'it is open')
     assert seat.run(f'cat /sys/block/{disk}/ro') == '1'
