@@ -103,9 +103,13 @@ static void add_tables(struct compile *c)
 						   .max_bytes = table->rows[i].max_bytes,
 						   .line = policy_line(c->policy, key)});
 	table = &c->tables[HARDWARE_ENCRYPTED];
-	for (size_t i = 0; i < table->count; i++)
+	for (size_t i = 0; i < table->count; i++) {
 		add(c, &(struct gate_rule){.kind = GATE_RULE_HARDWARE_ENCRYPTED,
 					   .what = table->rows[i].model});
+		if (table->rows[i].cdrom)
+			add(c, &(struct gate_rule){.kind = GATE_RULE_UNLOCKER,
+						   .what = table->rows[i].model});
+	}
 	table = &c->tables[HARDWARE_ASSISTIVE];
 	for (size_t i = 0; i < table->count; i++)
 		add(c, &(struct gate_rule){.kind = GATE_RULE_ASSIST, .what = table->rows[i].model});
@@ -155,6 +159,21 @@ static void add_approvals(struct compile *c)
 		add_list(c, POLICY_REMOVABLE_STORAGE_APPROVED_PEOPLE, GATE_RULE_PERSON, open);
 }
 
+/* Of a model that only the school lists it is not known how it is unlocked: its CD-ROM may be what
+ * it takes. */
+static void add_own_encrypted(struct compile *c)
+{
+	enum policy_key key = POLICY_REMOVABLE_STORAGE_HARDWARE_ENCRYPTED;
+	const struct hardware_table *table = &c->tables[HARDWARE_ENCRYPTED];
+
+	add_list(c, key, GATE_RULE_HARDWARE_ENCRYPTED, GATE_OPEN_ANY);
+	for (size_t i = 0; i < policy_count(c->policy, key); i++)
+		if (!hardware_table_find(table, policy_item(c->policy, key, i)))
+			add(c, &(struct gate_rule){.kind = GATE_RULE_UNLOCKER,
+						   .what = policy_item(c->policy, key, i),
+						   .line = policy_line(c->policy, key)});
+}
+
 static void add_hardware(struct compile *c)
 {
 	enum policy_key classes = POLICY_HARDWARE_REFUSED_CLASSES;
@@ -168,8 +187,7 @@ static void add_hardware(struct compile *c)
 	add_list(c, POLICY_HARDWARE_APPROVED_DEVICES, GATE_RULE_PASS_MODEL, GATE_OPEN_ANY);
 	add_list(c, POLICY_HARDWARE_REAR_PORTS, GATE_RULE_REAR_PORT, GATE_OPEN_ANY);
 	add_list(c, POLICY_REMOVABLE_STORAGE_FRONT_PORTS, GATE_RULE_FRONT_PORT, GATE_OPEN_ANY);
-	add_list(c, POLICY_REMOVABLE_STORAGE_HARDWARE_ENCRYPTED, GATE_RULE_HARDWARE_ENCRYPTED,
-		 GATE_OPEN_ANY);
+	add_own_encrypted(c);
 }
 
 /* --- exceptions ------------------------------------------------------------------------------ */

@@ -141,9 +141,9 @@ static void compare_with_before(struct gate *gate, struct gate_plugged *plugged)
 static bool asks_other_things(const struct gate_decision *a, const struct gate_decision *b)
 {
 	return a->verb != b->verb || a->mode != b->mode || a->encrypted != b->encrypted ||
-	       a->self_encrypting != b->self_encrypting || a->plain != b->plain ||
-	       a->scan != b->scan || a->read_only != b->read_only || a->max_bytes != b->max_bytes ||
-	       strcmp(a->exception, b->exception) != 0;
+	       a->self_encrypting != b->self_encrypting || a->unlocker != b->unlocker ||
+	       a->plain != b->plain || a->scan != b->scan || a->read_only != b->read_only ||
+	       a->max_bytes != b->max_bytes || strcmp(a->exception, b->exception) != 0;
 }
 
 void gate_judge(struct gate *gate, struct gate_plugged *plugged)

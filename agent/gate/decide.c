@@ -384,6 +384,7 @@ static bool by_conditions(struct judge *j, const char *why, int line)
 
 	out->self_encrypting = (out->encrypted & GATE_ENCRYPTED_HARDWARE) &&
 			       find_model(j, GATE_RULE_HARDWARE_ENCRYPTED);
+	out->unlocker = out->self_encrypting && find_model(j, GATE_RULE_UNLOCKER);
 	if (judged || out->read_only) {
 		/* A phone shows files, not a disk: none of this can be asked of it. */
 		if (!(j->kinds & ~(GATE_KIND_PHONE | GATE_KIND_CAMERA)))
@@ -586,7 +587,7 @@ void gate_decide_medium(const struct gate_decision *device, const struct gate_me
 		answer_medium(out, GATE_PASS, "parts-decide");
 		return;
 	}
-	if (medium->optical && device->self_encrypting) {
+	if (medium->optical && device->unlocker) {
 		out->read_only = true;
 		answer_medium(out, GATE_READ_ONLY, "unlocker");
 		return;
@@ -595,7 +596,9 @@ void gate_decide_medium(const struct gate_decision *device, const struct gate_me
 		answer_medium(out, usable(out), device->why);
 		return;
 	}
-	if (device->encrypted && !device->self_encrypting && !medium->unlocked) {
+	/* A model that shows no CD-ROM does not encrypt one. */
+	if (device->encrypted && (!device->self_encrypting || medium->optical) &&
+	    !medium->unlocked) {
 		if (device->plain == GATE_PLAIN_REFUSE) {
 			refuse_medium(out, medium->null_cipher ? "null-cipher" : "plain",
 				      device->encrypted_line);

@@ -66,6 +66,7 @@ struct gate_decision {
 	int64_t hardware_until;
 	unsigned encrypted;    /* GATE_JUDGE: how the medium must be encrypted; 0: need not be */
 	bool self_encrypting;  /* GATE_JUDGE: the model encrypts by itself, and that counts */
+	bool unlocker;         /* 'self_encrypting': by a program on a CD-ROM that it shows */
 	enum gate_plain plain; /* GATE_JUDGE: what a plain medium gets where encrypted is asked */
 	enum gate_scan scan;
 	bool read_only;
@@ -96,7 +97,7 @@ struct gate_medium {
 	/* The clear side of an encrypted container.  The container itself opens without a scan, for
 	 * somebody has to unlock it; what it holds is a medium of its own, and is scanned. */
 	bool unlocked;
-	bool optical; /* the unlocker's CD-ROM of a hardware-encrypted stick */
+	bool optical;
 	enum {
 		GATE_UNSCANNED,
 		GATE_CLEAN,

@@ -205,6 +205,7 @@ static const struct {
 	enum gate_rule_kind kind;
 } sorts[] = {
 	{"model", "hardware-encrypted", GATE_RULE_HARDWARE_ENCRYPTED},
+	{"model", "unlocker", GATE_RULE_UNLOCKER},
 	{"port", "front", GATE_RULE_FRONT_PORT},
 	{"port", "rear", GATE_RULE_REAR_PORT},
 	{"refuse", "class", GATE_RULE_REFUSE_CLASS},

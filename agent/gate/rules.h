@@ -14,6 +14,7 @@
  *   person alice 1790000000 encrypted EX-12 0
  *   stick 0951:1666:1 1790000000 read-only,scanned EX-13 0    or encrypted,read-only,scanned
  *   model hardware-encrypted 0951:16a4 17
+ *   model unlocker 0951:16a4 17       its CD-ROM holds the program that unlocks it
  *   class-set microbit 0d28:0204 8388608 12   product, most bytes, line
  *   port front 1-3 16
  *   refuse class network 30
@@ -66,6 +67,7 @@ enum gate_rule_kind {
 	GATE_RULE_STICK,
 	GATE_RULE_PERSON,
 	GATE_RULE_HARDWARE_ENCRYPTED,
+	GATE_RULE_UNLOCKER,
 	GATE_RULE_CLASS_SET,
 	GATE_RULE_FRONT_PORT,
 	GATE_RULE_REAR_PORT,

@@ -90,7 +90,8 @@ static void says_what_the_policy_says_with_its_lines(void **state)
 	      "approved_sticks = 0951:1666:60A4*\napproved_people = ann\n"
 	      "encrypted = luks, hardware\nplain = read-only\nscan = on-open\nread_only = yes\n"
 	      "weak_serial = ask\nkinds = usb, phone\nclassroom = pico\nfront_ports = 1-3, 1-4\n"
-	      "max_hubs = 2\nshut_while_locked = no\nask = no\nhardware_encrypted = 1234:5678\n"
+	      "max_hubs = 2\nshut_while_locked = no\nask = no\nhardware_encrypted = 1234:5678, "
+	      "0984:1407\n"
 	      "[hardware]\nmode = audit\nrefused_classes = modem, firewire\n"
 	      "refused_devices = 1111:2222\napproved_devices = 3333:4444\nrear_ports = 2-*\n");
 	r = compiled();
@@ -115,6 +116,11 @@ static void says_what_the_policy_says_with_its_lines(void **state)
 	assert_int_equal(rule_for(r, GATE_RULE_FRONT_PORT, "1-4")->line, 15);
 	assert_non_null(rule_for(r, GATE_RULE_HARDWARE_ENCRYPTED, "1234:5678"));
 	assert_non_null(rule_for(r, GATE_RULE_HARDWARE_ENCRYPTED, "0951:160d"));
+	assert_non_null(rule_for(r, GATE_RULE_UNLOCKER, "0951:160d"));
+	assert_non_null(rule_for(r, GATE_RULE_UNLOCKER, "1234:5678")); /* nobody said it has none */
+	assert_non_null(rule_for(r, GATE_RULE_HARDWARE_ENCRYPTED, "2009:5004"));
+	assert_null(rule_for(r, GATE_RULE_UNLOCKER, "2009:5004"));
+	assert_null(rule_for(r, GATE_RULE_UNLOCKER, "0984:1407")); /* the table knows it */
 	assert_non_null(rule_for(r, GATE_RULE_REFUSE_CLASS, "modem"));
 	assert_non_null(rule_for(r, GATE_RULE_REFUSE_MODEL, "1111:2222"));
 	assert_non_null(rule_for(r, GATE_RULE_PASS_MODEL, "3333:4444"));

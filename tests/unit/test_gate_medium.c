@@ -158,8 +158,10 @@ static void each_partition_is_judged_by_itself(void **state)
 		 DISK(.file_system = "vfat"), GATE_REFUSE, "not-scanned"},
 		{JUDGED(.encrypted = 7, .self_encrypting = true), DISK(.file_system = "vfat"),
 		 GATE_OPEN, "allowed"},
+		{JUDGED(.encrypted = 7, .self_encrypting = true, .unlocker = true),
+		 DISK(.optical = true), GATE_READ_ONLY, "unlocker"},
 		{JUDGED(.encrypted = 7, .self_encrypting = true), DISK(.optical = true),
-		 GATE_READ_ONLY, "unlocker"},
+		 GATE_REFUSE, "plain"},
 		{JUDGED(.encrypted = 7), DISK(.optical = true), GATE_REFUSE, "plain"},
 		{JUDGED(.encrypted = 7, .scan = GATE_SCAN_FULL), DISK(LUKS), GATE_OPEN, "allowed"},
 		{JUDGED(.encrypted = 7, .scan = GATE_SCAN_FULL),
@@ -228,6 +230,34 @@ static void a_model_that_encrypts_by_itself_counts_where_the_policy_says_hardwar
 	assert_false(decide(ANY ENCRYPTED, KINGSTON, (struct gate_around){0}).self_encrypting);
 }
 
+static void a_cd_rom_unlocks_where_the_model_shows_one_and_encrypting_counts(void **state)
+{
+	static const struct {
+		const char *rules;
+		bool unlocker;
+	} cases[] = {
+		{"set encrypted hardware 3\nmodel hardware-encrypted 0951:1666 3\n"
+		 "model unlocker 0951:1666 3\n",
+		 true},
+		{"set encrypted hardware 3\nmodel hardware-encrypted 0951:1666 3\n"
+		 "model unlocker 0951:1667 3\n",
+		 false},
+		{"set encrypted luks 3\nmodel hardware-encrypted 0951:1666 3\n"
+		 "model unlocker 0951:1666 3\n",
+		 false},
+		{"set encrypted hardware 3\nmodel unlocker 0951:1666 3\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char rules[256];
+
+		snprintf(rules, sizeof(rules), ANY "%s", cases[i].rules);
+		if (decide(rules, KINGSTON, (struct gate_around){0}).unlocker != cases[i].unlocker)
+			fail_msg("case %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +267,7 @@ int main(void)
 		cmocka_unit_test(each_partition_is_judged_by_itself),
 		cmocka_unit_test(
 			a_model_that_encrypts_by_itself_counts_where_the_policy_says_hardware),
+		cmocka_unit_test(a_cd_rom_unlocks_where_the_model_shows_one_and_encrypting_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

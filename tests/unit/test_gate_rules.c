@@ -28,6 +28,7 @@ static const char full[] = "caretaker-gate 1\n"
 			   "stick 0951:1666:60A44C41* 0 any - 15\n"
 			   "person j.o%27n%C3%A9%20%25 1790000000 read-only EX-12 0\n"
 			   "model hardware-encrypted 0951:16a4 17\n"
+			   "model unlocker 0951:16a4 17\n"
 			   "class-set microbit 0d28:0204 8388608 12\n"
 			   "port front 1-3 16\n"
 			   "port rear 2-* 18\n"
@@ -69,23 +70,24 @@ static void reads_every_line(void **state)
 	assert_int_equal(rules->weak_serial, GATE_WEAK_ASK);
 	assert_int_equal(rules->kinds, GATE_KIND_USB | GATE_KIND_OPTICAL);
 	assert_int_equal(rules->max_depth, 2);
-	assert_int_equal(rules->rule_count, 11);
+	assert_int_equal(rules->rule_count, 12);
 	assert_string_equal(rules->rules[0].exception, "");
 	assert_string_equal(rules->rules[1].what, "j.o'n\xc3\xa9 %");
 	assert_int_equal(rules->rules[1].until, 1790000000);
 	assert_int_equal(rules->rules[1].open, GATE_OPEN_READ_ONLY);
 	assert_string_equal(rules->rules[1].exception, "EX-12");
-	assert_int_equal(rules->rules[3].kind, GATE_RULE_CLASS_SET);
-	assert_string_equal(rules->rules[3].name, "microbit");
-	assert_int_equal(rules->rules[3].max_bytes, 8388608);
-	assert_int_equal(rules->rules[6].line, 30);
-	assert_true(gate_rule_lasts(&rules->rules[8]));
-	assert_int_equal(rules->rules[8].line, 32);
-	assert_int_equal(rules->rules[9].kind, GATE_RULE_PASS_MODEL);
-	assert_string_equal(rules->rules[9].what, "1234:*");
-	assert_string_equal(rules->rules[9].exception, "EX-13");
-	assert_int_equal(rules->rules[9].until, 1790000000);
-	assert_false(gate_rule_lasts(&rules->rules[9]));
+	assert_int_equal(rules->rules[3].kind, GATE_RULE_UNLOCKER);
+	assert_int_equal(rules->rules[4].kind, GATE_RULE_CLASS_SET);
+	assert_string_equal(rules->rules[4].name, "microbit");
+	assert_int_equal(rules->rules[4].max_bytes, 8388608);
+	assert_int_equal(rules->rules[7].line, 30);
+	assert_true(gate_rule_lasts(&rules->rules[9]));
+	assert_int_equal(rules->rules[9].line, 32);
+	assert_int_equal(rules->rules[10].kind, GATE_RULE_PASS_MODEL);
+	assert_string_equal(rules->rules[10].what, "1234:*");
+	assert_string_equal(rules->rules[10].exception, "EX-13");
+	assert_int_equal(rules->rules[10].until, 1790000000);
+	assert_false(gate_rule_lasts(&rules->rules[10]));
 	gate_rules_free(rules);
 }
 

@@ -42,7 +42,9 @@ def model_of(name, title):
 
 
 ASSIST = rules_of('assistive', 'assist')
-SELF_ENCRYPTED = rules_of('encrypted', 'model hardware-encrypted')
+SELF_ENCRYPTED = rules_of('encrypted', 'model hardware-encrypted') + ''.join(
+    f'model unlocker {model} 0\n' for _, row, models in table('encrypted')
+    for model in models if row['cdrom'] == 'yes')
 BOARDS = ''.join(f'class-set {row["set"]} {model} {int(row["max_mib"]) << 20} 12\n'
                  for _, row, models in table('classroom') for model in models)
 
@@ -123,8 +125,16 @@ def test_an_encrypting_stick_shows_its_unlocker_and_then_its_data(seat):
 
 
 def test_what_no_table_lists_does_not_encrypt_because_it_has_a_cd(seat):
-    seat.rules(ENCRYPTED)
+    # Nor does the table vouch for a CD of what is unlocked by keys of its own.
+    seat.rules(ENCRYPTED + SELF_ENCRYPTED)
     slots = usb.gadget_luns({'file': CD, 'cdrom': True}, {'file': DATA})
+    with seat.gadget(*model_of('encrypted', 'iStorage datAshur'), slots, serial='KEYS-1') as stick:
+        seat.verdict('KEYS-1', 'open', 'allowed')
+        seat.has_disk(stick)
+        seat.until(lambda: {m['name'][:2]: m['why'] for m in seat.of('KEYS-1').get('media', [])}
+                   == {'sd': 'allowed', 'sr': 'plain'}, lambda: str(seat.of('KEYS-1')))
+        assert seat.run('stat -c "%a %U %G" /dev/sr0') == '600 root root'
+    seat.rules(ENCRYPTED)
     with seat.gadget(*model_of('encrypted', 'Kingston IronKey Locker+ 50'), slots,
                      serial='LIKE-1') as stick:
         assert seat.verdict('LIKE-1', 'refused', 'plain')['line'] == 5
@@ -349,6 +359,48 @@ def test_discs_follow_the_verdict_in_a_usb_drive_and_in_one_built_in(seat, image
         assert seat.run(f'head -c 512 /dev/{seat.disk(drive)} | wc -c') == '512'
     finally:
         seat.guest.until('rmmod scsi_debug 2>&1')   # udev may look at it still
+
+
+def test_a_drive_on_esata_or_in_a_bay_follows_the_verdict_and_holds_the_system_all_the_same(seat):
+    # No SATA here: the kernel's own SCSI drive, which says that it can be taken out.
+    def inside():
+        return next((d for d in seat.shown()['devices'] if 'disk' in d), {})
+
+    def node(path):
+        return seat.run(f'stat -c "%a %U %G" {path}')
+
+    def closed():
+        return (node(f'/dev/{disk}') == node(aside) == '600 root root'
+                and 'UDISKS_IGNORE=1' in seat.run(f'udevadm info /dev/{disk}'))
+    seat.rules(BLOCK)
+    seat.run('modprobe -a sg && modprobe scsi_debug ptype=0 removable=1 dev_size_mb=8')
+    try:
+        seat.until(lambda: inside().get('verdict') == 'refused', 'it is shut')
+        disk = inside()['disk']
+        assert disk.startswith('sd') and inside()['why'] == 'not-allowed'
+        aside = '/dev/' + seat.run(f'ls /sys/block/{disk}/device/scsi_generic')
+        seat.until(closed, lambda: f'both are closed; {node(f"/dev/{disk}")}, {node(aside)}')
+        # It is no stick, no card and no disc.
+        seat.rules(BLOCK + 'set kinds usb,card,optical,phone,camera 8\n')
+        seat.until(lambda: seat.is_open(disk), 'what does not count is open')
+        assert inside()['why'] == 'kind-not-counted'
+        seat.rules(BLOCK + 'set kinds esata 8\n')
+        seat.until(closed, 'it counts as eSATA')
+        seat.rules(ANY + 'set kinds esata 8\n')
+        seat.until(lambda: seat.is_open(disk), 'it is open')
+        seat.run(f'mkfs.vfat /dev/{disk} && mount /dev/{disk} /srv && touch /srv/before')
+        seat.rules(BLOCK)
+        seat.until(lambda: inside()['why'] == 'holds-system', 'it holds a part of the system')
+        # As at a start: udev is there before the daemon is.
+        seat.run(f'systemctl stop caretakerd; rm {OPENED}/*-{disk}; '
+                 f'udevadm trigger --settle -c add /dev/{disk}; touch /srv/during')
+        assert node(f'/dev/{disk}') == '600 root root'
+        seat.run('systemctl start caretakerd')
+        seat.until(lambda: seat.is_open(disk), 'it is open again')
+        assert seat.run('ls /srv') == 'before\nduring'
+    finally:
+        seat.call('umount /srv; systemctl start caretakerd')
+        seat.guest.until('rmmod scsi_debug 2>&1')
 
 
 def test_empty_readers_and_charging_phones_are_a_row_a_day(seat, tmp_path):
