@@ -105,7 +105,8 @@ static void compose(struct bytes *to, const struct saying *s)
 	put_field(to, 8, 'g', s->signature, big);
 	set_number(to->all + 12, (uint32_t)(to->len - 16), big);
 	pad(to, 8);
-	put(to, s->body, s->body_len);
+	if (s->body_len)
+		put(to, s->body, s->body_len);
 }
 
 static void send_all(const void *bytes, size_t len)
@@ -323,6 +324,10 @@ static void a_message_is_bounded_and_checked(void **state)
 	bad = good;
 	bad.all[4] = 9; /* 144 MiB: more than any message may have */
 	assert_int_equal(gate_bus_parse(bad.all, bad.len, &m), -1);
+	bad = good;
+	*(unsigned char *)(strstr((char *)memchr(bad.all, ':', bad.len), ":1.5") + 4) = 'x';
+	assert_int_equal(gate_bus_parse(bad.all, bad.len, &m), bad.len); /* its end is missing */
+	assert_int_equal(m.type, 0);
 	bad = good;
 	bad.all[18] = 'y'; /* a field of a type that none has: of anybody's, and none of ours */
 	assert_int_equal(gate_bus_parse(bad.all, bad.len, &m), bad.len);
