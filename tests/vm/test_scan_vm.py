@@ -57,6 +57,11 @@ def test_a_clean_stick_opens_and_can_be_written(seat, tmp_path):
     assert seat.run(f'cat {RUN}/scan/*{disk}.state').startswith('clean 20 ')
     seat.run(f'mount /dev/{disk} /mnt && cat /mnt/7.txt && touch /mnt/new && umount /mnt')
     assert left_mounted(seat) == '0'
+    # The desktop hears once that it is released.
+    heard = [each.text for each in seat.guest.events.since()
+             if re.match(f'UDEV change block .*/{disk}$', each.text, re.M)]
+    opened = ['CARETAKER_MEDIUM=open' in text and 'UDISKS_IGNORE' not in text for text in heard]
+    assert opened.count(True) == 1 and opened[-1], heard
 
 
 def test_an_infected_stick_stays_shut_and_its_virus_is_named(seat, tmp_path):
@@ -105,12 +110,19 @@ def test_a_full_stick_tells_how_far_its_scan_is_and_leaves_nothing_when_it_is_pu
     assert said['stage'] == 'scanning' and said['files'] > 0
     assert 1 << 20 <= said['bytes'] < said['total_bytes'] < 64 << 20
     assert 59 << 20 < said['total_bytes']
+    # Where nobody else looks, and so that nothing of it is run or changed.
+    _, folder, _, options = next(line.split()[:4] for line in seat.guest.read('/proc/1/mounts').splitlines()
+                                 if f' {RUN}/media/' in line)
+    assert {'ro', 'nosuid', 'nodev', 'noexec'} <= set(options.split(','))
+    assert seat.run(f'stat -c "%a %U %G" {RUN}/media') == '700 root root'
+    assert seat.run(f'ls {folder}') and as_alice(seat, f'ls {folder}') != 0
     shown = seat.call('caretaker hardware')[1]
     assert re.search(r'being scanned: \d+ files, \d+ KiB of \d+ MiB, about \d+ (s|min) left', shown), shown
     stick.unplug()
     seat.until(lambda: left_mounted(seat) == '0', 'it is unmounted')
     seat.until(lambda: seat.call(f'ls {RUN}/scan/*.ask')[0] != 0, 'the scan has ended')
-    assert seat.of('MANY-1') == {} and not seat.events('MANY-1')
+    seat.until(lambda: not seat.of('MANY-1'), 'it is forgotten')
+    assert not seat.events('MANY-1')
     seat.plug(usb.storage(usb.fat(tmp_path / 'next', files={'a': b'a'}), 'MANY-2'))
     seat.verdict('MANY-2', 'open', 'allowed')
 
@@ -343,3 +355,25 @@ def test_what_is_in_bitlocker_is_scanned_as_what_is_in_luks(locked, tmp_path):
     seat.verdict('BITLOCKER-1', 'refused', 'infected')
     seat.has_none(stick)
     assert seat.call('test -e /dev/mapper/vault')[0] != 0
+
+
+# --- lives cut short ---
+
+def test_killed_while_it_scans_a_stick_stays_shut_and_is_scanned_again(seat, tmp_path):
+    # The anti-virus stands still, and so the scan does.
+    seat.run('kill -STOP $(pidof clamd)')
+    try:
+        stick = seat.plug(usb.storage(usb.fat(tmp_path / 'cut', files={'a.txt': b'a'}), 'CUT-1'))
+        disk = seat.has_disk(stick)
+        for killed in ('caretaker-scan', 'caretakerd'):
+            seat.guest.until('pidof caretaker-scan')
+            seat.until(lambda: left_mounted(seat) == '1', 'it is being scanned')
+            seat.run(f'kill -KILL $(pidof {killed}) && systemctl start caretakerd')
+            seat.verdict('CUT-1', 'judging')
+            assert as_alice(seat, f'head -c 1 /dev/{disk}') != 0 and not seat.is_open(disk)
+    finally:
+        seat.run('kill -CONT $(pidof clamd)')
+    seat.verdict('CUT-1', 'open', 'allowed')
+    seat.until(lambda: seat.is_open(disk), 'it is open')
+    assert seat.run(f'cat {RUN}/scan/*{disk}.state').startswith('clean 1 ')
+    assert left_mounted(seat) == '0'
