@@ -214,7 +214,8 @@ def test_a_stick_without_a_serial_opens_by_an_exception_where_the_policy_asks(se
         assert seat.disks() == before
         seat.rules(APPROVED + ask + granted)
         assert seat.verdict('0951:1669:', 'open', 'approved-stick')['exception'] == 'EX-11'
-        assert seat.disks() == [*before, seat.has_disk(stick)]
+        disk = seat.has_disk(stick)
+        assert seat.disks() == [*before, disk]
         seat.rules(APPROVED + ask + listed)   # whoever lists it was told of nothing
         assert seat.verdict('0951:1669:', 'refused', 'weak-serial')['line'] == 10
         seat.has_none(stick)
@@ -407,7 +408,8 @@ def test_hostile_strings_are_cleaned_before_anyone_sees_them(seat):
         log = seat.run('journalctl -q -o cat -u caretakerd')
         assert 'gone' not in log and '<script>' not in log and 'reboot' not in log
         seat.rules(ANY)
-        assert seat.disks() == [*before, seat.has_disk(stick)]
+        disk = seat.has_disk(stick)
+        assert seat.disks() == [*before, disk]
 
 
 def test_ten_at_once_through_hubs_are_each_judged(seat, image):
@@ -514,7 +516,8 @@ def test_a_hundred_cycles_leave_no_disk_and_a_line_a_minute(seat):
         lines = seat.events('CYCLE')
         assert 1 <= len(lines) <= 2 + (time.monotonic() - began) / 60, lines
         seat.rules(ANY)
-        assert seat.disks() == [*before, seat.has_disk(stick)]
+        disk = seat.has_disk(stick)
+        assert seat.disks() == [*before, disk]
 
 
 # --- who sits there ---
