@@ -401,6 +401,8 @@ static void act_on_part(struct gate *gate, const struct gate_plugged *plugged,
 		write = strcmp(plugged->parts[i].medium.parent, part->medium.name) == 0 &&
 			plugged->parts[i].verdict == VERDICT_OPEN;
 	set_read_only(gate, plugged, part, !write);
+	/* A disk that stalls may not let itself be switched. */
+	open = open && (write || part->medium.read_only);
 	if (open || part->medium.told) /* else udev's rule is about to close it */
 		set_open(gate, plugged, part, open);
 	if (part->verdict == VERDICT_REFUSED)

@@ -136,7 +136,9 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, struct err *err)
 {
 	(void)gate;
-	(void)err;
+	if (on && fake_gate.never_read_only && strcmp(fake_gate.never_read_only, medium) == 0)
+		return err_set(err, ERR_TIMEOUT, "make '%s' read-only: no answer within 3000 ms",
+			       medium);
 	return did(on ? "ro" : "rw", medium);
 }
 

@@ -26,14 +26,15 @@ struct fake_gate {
 					    compatible IDs; NULL: nothing */
 	size_t compatible_len;
 	unsigned asked;             /* how often one was */
-	unsigned swept; /* for media that are gone */
+	unsigned swept;             /* for media that are gone */
 	const char *const *aliases; /* lines of modules.alias; ends with NULL; may be NULL */
 	const char *user;           /* at the seat; NULL: nobody */
 	bool locked;
 	enum fake_bus bus;
-	unsigned waited_ms;      /* for its word */
-	bool begins_open;        /* what is plugged in does not wait */
-	const char *sends_files; /* the program that sends files over Bluetooth; NULL: none */
+	unsigned waited_ms;          /* for its word */
+	bool begins_open;            /* what is plugged in does not wait */
+	const char *sends_files;     /* the program that sends files over Bluetooth; NULL: none */
+	const char *never_read_only; /* this medium does not let itself be switched; NULL: none */
 	char last[64]; /* "let 2-1:1.0", "shut ...", "ro sda", "rw sda", "unmount sda", "open
 			  sda1", "close sda1", "look sda1" */
 	/* The same, at once: what a kernel would do next is the test's.  NULL: nothing. */

@@ -327,19 +327,40 @@ int plat_gate_media(struct plat_gate *gate, const char *port,
 	return 0;
 }
 
+struct switching {
+	const struct plat_gate *gate;
+	const char *medium;
+	bool on;
+};
+
+/* In a child: the kernel asks a disk whose media are removable whether they are there before it
+ * lets anybody open it.  Returns an errno. */
+static int switch_read_only(const void *ctx)
+{
+	const struct switching *switching = ctx;
+	int fd = gate_open_medium(switching->gate, switching->medium, O_NONBLOCK);
+	int value = switching->on;
+
+	return fd < 0 || ioctl(fd, BLKROSET, &value) < 0 ? errno : 0;
+}
+
 int plat_gate_read_only(struct plat_gate *gate, const char *medium, bool on, struct err *err)
 {
-	int fd, value = on, ret = 0;
+	const struct switching switching = {gate, medium, on};
+	char of[48];
+	const struct gate_job job = {.work = switch_read_only,
+				     .ctx = &switching,
+				     .of = of,
+				     .patience_ms = gate->switch_patience_ms};
+	const char *to = on ? "read-only" : "writable";
+	int code;
 
 	if (!gate_is_block(medium))
 		return err_set(err, ERR_INVALID, "'%s' is no disk", medium);
-	fd = gate_open_medium(gate, medium, O_NONBLOCK);
-	if (fd < 0)
-		return errno == ENOENT || errno == ENXIO
-			       ? err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium)
-			       : err_errno(err, errno, "open the disk '%s'", medium);
-	if (ioctl(fd, BLKROSET, &value) < 0)
-		ret = err_errno(err, errno, "make '%s' %s", medium, on ? "read-only" : "writable");
-	close(fd);
-	return ret;
+	(void)snprintf(of, sizeof(of), "switch %s", medium);
+	if (gate_in_child(gate->children, &job, &code, err) < 0)
+		return err_wrap(err, "make '%s' %s", medium, to);
+	if (code == ENOENT || code == ENXIO)
+		return err_set(err, ERR_NOTFOUND, "the disk '%s' is gone", medium);
+	return code ? err_errno(err, code, "make '%s' %s", medium, to) : 0;
 }

@@ -20,7 +20,8 @@ struct plat_gate {
 	bool live;            /* this machine, not a test's folder */
 	struct gate_bus *bus; /* NULL: nobody listens for locks */
 	struct gate_children *children;
-	unsigned luks_patience_ms; /* that a medium gets to show its header */
+	unsigned luks_patience_ms;   /* that a medium gets to show its header */
+	unsigned switch_patience_ms; /* and to be made read-only or writable */
 };
 
 /* Up to 'size' - 1 bytes of sysfs/PATH and a NUL; the length, -1 with errno.  The kernel's closing

@@ -18,6 +18,7 @@
 
 /* udev has read it a moment before; a disk that spins up anew takes some seconds. */
 #define LUKS_PATIENCE_MS 5000
+#define SWITCH_PATIENCE_MS 3000 /* of each partition, and a disk may have fifteen */
 
 int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *modules, struct err *err)
 {
@@ -34,6 +35,7 @@ int plat_gate_open(struct plat_gate **out, const char *sysfs, const char *module
 		return err_set(err, ERR_NOMEM, "out of memory");
 	}
 	gate->luks_patience_ms = LUKS_PATIENCE_MS;
+	gate->switch_patience_ms = SWITCH_PATIENCE_MS;
 	gate->live = !sysfs;
 	fits = text_copy(gate->sysfs, sizeof(gate->sysfs), sysfs ? sysfs : "/sys") &&
 	       text_copy(gate->root, sizeof(gate->root), gate->sysfs);

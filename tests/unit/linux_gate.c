@@ -638,6 +638,12 @@ static void a_medium_that_does_not_answer_is_not_believed_and_holds_nobody_up(vo
 	look_at_stick(&seen);
 	assert_in_range(plat_uptime_ms() - began, 100, 4999);
 	assert_true(seen.media[1].null_cipher);
+	gate->switch_patience_ms = 100;
+	put("/dev/sda2", "");
+	assert_fails(plat_gate_read_only(gate, "sda2", true, &err), ERR_IO,
+		     "make 'sda2' read-only: Inappropriate ioctl for device");
+	assert_fails(plat_gate_read_only(gate, "sdz", true, &err), ERR_NOTFOUND,
+		     "the disk 'sdz' is gone");
 	/* What was found is not kept. */
 	luks2_put(header, 0, sizeof(header), AES, strlen(AES));
 	shell("rm %s/dev/sda1", root);
