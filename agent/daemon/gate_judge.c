@@ -155,6 +155,8 @@ void gate_judge(struct gate *gate, struct gate_plugged *plugged)
 		plugged->recorded = false;
 		gate_recorded_forget(gate, plugged->place);
 		plugged->parts_refused = false;
+		for (unsigned i = 0; i < plugged->part_count; i++)
+			gate_scan_end(gate, &plugged->parts[i]);
 		plugged->part_count = 0;
 	}
 	plugged->print = print;

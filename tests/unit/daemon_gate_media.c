@@ -107,6 +107,23 @@ static void a_plain_stick_may_be_read_where_the_policy_says_so(void **state)
 	last_line_has("\"verdict\":\"read-only\",\"why\":\"plain\"");
 }
 
+static void what_cannot_be_made_read_only_is_not_opened_to_be_read(void **state)
+{
+	(void)state;
+	put_rules(READ_ONLY);
+	start();
+	plug("2-1", "1");
+	hold("2-1", "sda", "vfat");
+	fake_gate.never_read_only = "sda1";
+	bound("2-1");
+	told("sda1", "2-1");
+	assert_null(strstr(opened, "sda1"));
+	fake_gate.never_read_only = NULL; /* it answers at last */
+	told("sda1", "2-1");
+	assert_non_null(strstr(opened, "sda1"));
+	assert_true(medium("sda1")->read_only);
+}
+
 #define FULL ENFORCE "set allow any 4\nset encrypted none 5\nset scan full 6\n"
 
 static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
@@ -187,6 +204,18 @@ static void a_disk_that_goes_before_its_device_does_is_guarded_no_more(void **st
 	hold("2-1", "sda", "vfat");
 	told("sda1", "2-1");
 	assert_non_null(scan_text("sda1", ".guard"));
+	unplug("2-1");
+	assert_null(scan_text("sda1", ".guard"));
+}
+
+static void a_device_that_is_half_gone_is_guarded_no_more(void **state)
+{
+	(void)state;
+	plug_on_open("vfat");
+	say_of("sda1", "guarded -\n");
+	devices[0].interface_count = 0; /* the first that goes of a stick */
+	told("sda1", "2-1");
+	assert_null(scan_text("sda1", ".guard"));
 	unplug("2-1");
 	assert_null(scan_text("sda1", ".guard"));
 }
@@ -452,9 +481,11 @@ int main(void)
 		TEST(what_udev_knew_of_another_disk_is_looked_at_again_once),
 		TEST(a_null_cipher_is_plain),
 		TEST(a_plain_stick_may_be_read_where_the_policy_says_so),
+		TEST(what_cannot_be_made_read_only_is_not_opened_to_be_read),
 		TEST(a_scan_is_asked_for_and_its_answer_opens_or_shuts),
 		TEST(a_medium_opens_read_only_once_each_of_its_files_is_guarded),
 		TEST(a_disk_that_goes_before_its_device_does_is_guarded_no_more),
+		TEST(a_device_that_is_half_gone_is_guarded_no_more),
 		TEST(a_file_that_was_not_opened_is_one_event_and_the_medium_stays),
 		TEST(an_infected_file_shuts_the_stick_after_unmounting_it),
 		TEST(what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_gone),
