@@ -272,9 +272,8 @@ static void on_seat_timer(uv_timer_t *timer)
 static void listen_later(struct daemon *d, const char *why)
 {
 	if (!d->seat_wait_s)
-		log_warn("whether the screen is locked cannot be told, what is plugged in waits "
-			 "until it "
-			 "can: %s; trying again",
+		log_warn("whether the screen is locked cannot be told: while somebody sits here, "
+			 "what is plugged in waits until it can: %s; trying again",
 			 why);
 	d->seat_wait_s = !d->seat_wait_s                        ? 1
 			 : d->seat_wait_s < SEAT_WAIT_MAX_S / 2 ? 2 * d->seat_wait_s
