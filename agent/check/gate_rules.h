@@ -15,8 +15,8 @@ struct err;
 struct policy;
 
 /* Writes the rules anew where they say another thing than before; before the enrolment there are
- * none, and agent_forget() takes them away.  Those in force outlive a policy or an enrolment that is
- * damaged.  Cheap when nothing changed. */
+ * none, and agent_forget() takes them away.  Those in force outlive a policy or an enrolment that
+ * is damaged.  Cheap when nothing changed. */
 int gate_rules_refresh(struct agent *agent, struct err *err);
 
 /* Has the gate follow the rules once more where it does not yet: a disk was full, or a stick with a

@@ -85,8 +85,8 @@ static const struct option_def program_options[] = {
 static const struct command commands[] = {
 	{"hub", "KERNEL", "udev: a host controller came (usb1)", NULL, 1, 1, run_hub},
 	{"device", "KERNEL", "udev: a device came; opens what is not held", NULL, 1, 1, run_device},
-	{"plugged", "KERNEL", "udev: whether sda, or all that dm-0 is made of, can be taken out", NULL,
-	 1, 1, run_plugged},
+	{"plugged", "KERNEL", "udev: whether sda, or all that dm-0 is made of, can be taken out",
+	 NULL, 1, 1, run_plugged},
 	{"follow", NULL, "arms or disarms as gate.rules has it", NULL, 0, 0, run_follow},
 	{"arm", NULL, "begins shut from now on; refused unless the policy says enforce", NULL, 0, 0,
 	 run_arm},
