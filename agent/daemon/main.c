@@ -11,6 +11,7 @@
 #include "agent/base/options.h"
 #include "agent/base/text.h"
 #include "agent/daemon/gate.h"
+#include "agent/daemon/locks.h"
 #include "agent/daemon/schedule.h"
 #include "agent/daemon/watch.h"
 #include "agent/gate/rules.h"
@@ -25,29 +26,25 @@
 #include <uv.h>
 
 #define SEAT_FILE "/run/systemd/seats/seat0" /* logind writes it at each change of user */
-#define SEAT_WAIT_MAX_S 60
-#define SEAT_HOLDS_MS 60000 /* a connection that held so long is no part of what failed before */
 #define RUN_MAX_S 1200 /* the unit's own limit is shorter: longer than that, its end was missed */
 
 struct daemon {
 	uv_loop_t *loop;
-	uv_timer_t timer, watchdog, gate_timer, seat_timer;
+	uv_timer_t timer, watchdog, gate_timer;
 	uv_signal_t term, interrupt, hup, fast;
-	uv_poll_t devices_poll, seat_poll;
+	uv_poll_t devices_poll;
 	uv_process_t child;
 	struct plat_devices *devices;
 	struct gate *gate; /* NULL: what is plugged in cannot be judged here */
 	struct schedule schedule;
 	struct watch watch;
+	struct locks locks;
 	struct log_limit event_limit;
 	char conf[256], state[256], run[256], config_path[300], next_path[300], check[512];
 	char rules_path[300], scan_folder[300];
 	bool own_folders; /* a test's: the programs are told */
 	bool managed;     /* a service manager starts the check */
 	bool child_runs, stopping;
-	bool seat_listens;     /* 'seat_poll' is in use */
-	int64_t seat_since_ms; /* when that began last */
-	unsigned seat_wait_s;  /* before the last attempt to; 0: it has not failed */
 };
 
 static void arm(struct daemon *d);
@@ -251,91 +248,20 @@ static void arm_gate(struct daemon *d)
 	(void)uv_timer_start(&d->gate_timer, on_gate_timer, (uint64_t)wait, 0);
 }
 
+static void on_lock(void *ctx)
+{
+	arm_gate(ctx);
+}
+
 static void on_gate_record(void *ctx, const char *what)
 {
 	something_happened(ctx, what);
 }
 
-/* --- locks of the screen --- */
-
-static void listen_for_locks(struct daemon *d);
-
-static void on_seat_timer(uv_timer_t *timer)
-{
-	struct daemon *d = timer->data;
-
-	listen_for_locks(d);
-	arm_gate(d);
-}
-
-/* Once more later: after 1 s, 2 s, 4 s ... 60 s, as long as no connection held for a minute. */
-static void listen_later(struct daemon *d, const char *why)
-{
-	if (!d->seat_wait_s)
-		log_warn("whether the screen is locked cannot be told: while somebody sits here, "
-			 "what is plugged in waits until it can: %s; trying again",
-			 why);
-	d->seat_wait_s = !d->seat_wait_s                        ? 1
-			 : d->seat_wait_s < SEAT_WAIT_MAX_S / 2 ? 2 * d->seat_wait_s
-								: SEAT_WAIT_MAX_S;
-	uv_update_time(d->loop);
-	(void)uv_timer_start(&d->seat_timer, on_seat_timer, 1000 * d->seat_wait_s, 0);
-}
-
-static void on_seat_closed(uv_handle_t *handle)
-{
-	struct daemon *d = handle->data;
-
-	d->seat_listens = false;
-	if (now_ms() - d->seat_since_ms >= SEAT_HOLDS_MS)
-		d->seat_wait_s = 0;
-	listen_later(d, "the system bus has ended the connection");
-}
-
-static void on_seat(uv_poll_t *poll, int status, int events)
-{
-	struct daemon *d = poll->data;
-
-	(void)status; /* an error is read, too */
-	(void)events;
-	(void)uv_poll_stop(poll); /* what it waits for may be closed in between */
-	if (gate_seat_heard(d->gate) < 0)
-		uv_close((uv_handle_t *)poll, on_seat_closed);
-	else
-		(void)uv_poll_start(poll, UV_READABLE, on_seat);
-	arm_gate(d);
-}
-
-/* Once the rules ask for it; for the process's life. */
-static void listen_for_locks(struct daemon *d)
-{
-	struct err err;
-	int fd, ret;
-
-	if (d->seat_listens)
-		return;
-	ret = gate_seat_listen(d->gate, &fd, &err);
-	if (ret > 0 && uv_poll_init(d->loop, &d->seat_poll, fd) < 0)
-		ret = err_set(&err, ERR_NOMEM, "its descriptor cannot be waited for");
-	if (ret < 0)
-		listen_later(d, err.msg);
-	else if (!ret)
-		d->seat_wait_s = 0;
-	if (ret <= 0)
-		return;
-	if (d->seat_wait_s)
-		log_info("listening for locks of the screen again");
-	d->seat_listens = true;
-	d->seat_since_ms = now_ms();
-	d->seat_poll.data = d;
-	(void)uv_timer_stop(&d->seat_timer);
-	(void)uv_poll_start(&d->seat_poll, UV_READABLE, on_seat);
-}
-
 static void take_rules(struct daemon *d)
 {
 	gate_rules_changed(d->gate);
-	listen_for_locks(d);
+	locks_listen(&d->locks);
 }
 
 /* True when the file is the gate's: no check follows from that alone. */
@@ -597,13 +523,13 @@ static int serve(const struct options *options)
 	(void)uv_timer_init(d.loop, &d.timer); /* these never fail */
 	(void)uv_timer_init(d.loop, &d.watchdog);
 	(void)uv_timer_init(d.loop, &d.gate_timer);
-	(void)uv_timer_init(d.loop, &d.seat_timer);
-	d.timer.data = d.gate_timer.data = d.seat_timer.data = &d;
+	d.timer.data = d.gate_timer.data = &d;
 	watch_signals(&d);
 	/* Listening comes before looking: what happens in between is in both. */
 	watch_devices(&d);
 	open_gate(&d, options_get(options, "sysfs"));
 	watch_files(&d);
+	locks_init(&d.locks, d.loop, d.gate, on_lock, &d);
 	if (d.gate)
 		take_rules(&d);
 	arm_gate(&d);
