@@ -402,8 +402,7 @@ static bool says_the_same(const struct buf *old, const struct buf *new)
 	return same;
 }
 
-/* caretaker-gate.path sees the rules change; the request is for when its service runs already, and
- * the path unit hears of nothing. */
+/* caretaker-gate.path goes by the request, which is there until somebody follows the rules. */
 static int ask_to_follow(struct places *places, struct err *err)
 {
 	return places_write(places, GATE_REQUEST_FILE, "", 0, err);

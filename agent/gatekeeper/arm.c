@@ -435,10 +435,17 @@ int keep_disarm(void)
 int keep_follow(const char *state)
 {
 	struct gate_rules *rules = NULL;
+	char request[KEEP_PATH];
 	struct err err;
 	int ret;
 
 	keep_set_state(state);
+	/* First: what is asked for from now on is for the next one. */
+	keep_path(request, "%s/" GATE_REQUEST_FILE, state_folder);
+	if (plat_file_remove(request, &err)) {
+		log_error("the gate stays as it is: %s", err.msg);
+		return 1;
+	}
 	if (read_rules(&rules, &err)) {
 		/* None at all is the time before an enrolment and after its end (generalise).
 		 * Rules that cannot be read open nothing. */

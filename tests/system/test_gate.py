@@ -295,6 +295,13 @@ def test_disarming_brings_the_defaults_back_and_opens_what_is_plugged_in(machine
     assert left == [str(machine.root / 'state/gate.rules')]
 
 
+def test_a_request_is_taken_away_before_the_rules_are_read(machine):
+    machine.put('state/gate.request', '')
+    machine.put('state/gate.rules', RULES.replace('enforce', 'off')[:-4])   # cut: nobody reads it to its end
+    assert 'the gate stays as it is' in machine.run('follow', status=1)
+    assert not (machine.root / 'state/gate.request').exists()
+
+
 def test_without_rules_the_gate_is_open_as_before_an_enrolment(machine):
     assert machine.run('follow') == ''
     machine.arm()

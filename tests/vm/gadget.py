@@ -289,13 +289,15 @@ def press(name, path):
     keys = os.open(f'/dev/input/{os.path.basename(inputs[0])}', os.O_RDONLY)
     board = os.open(node, os.O_RDWR)
     try:
-        os.write(board, bytes([0, 0, 4, 0, 0, 0, 0, 0]))
-        os.write(board, bytes(8))
         end = time.monotonic() + LATE
-        while select.select([keys], [], [], max(0, end - time.monotonic()))[0]:
-            kind, code, value = struct.unpack('16xHHi', os.read(keys, 24))
-            if (kind, code, value) == (1, 30, 1):
-                return True
+        while time.monotonic() < end:
+            # Again, as anybody would: the kernel drops what comes while it still probes a device.
+            os.write(board, bytes([0, 0, 4, 0, 0, 0, 0, 0]))
+            os.write(board, bytes(8))
+            while select.select([keys], [], [], 0.5)[0]:
+                kind, code, value = struct.unpack('16xHHi', os.read(keys, 24))
+                if (kind, code, value) == (1, 30, 1):
+                    return True
         return False
     finally:
         os.close(keys)
