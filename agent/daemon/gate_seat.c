@@ -101,7 +101,6 @@ void gate_seat_know(struct gate *gate)
 		gate->seat_listens = plat_gate_seat_wait(gate->platform, ANSWER_MS) >= 0;
 		if (!take(gate) && gate->seat_listens)
 			log_warn("logind does not say whether the screen is locked: what is "
-				 "plugged in "
-				 "waits until it does");
+				 "plugged in waits until it does");
 	}
 }
