@@ -437,8 +437,6 @@ static void a_service_is_not_absent_for_want_of_a_look(void **state)
 	assert_int_equal(service.run, PLAT_SERVICE_RUNNING);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

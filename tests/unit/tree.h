@@ -77,4 +77,6 @@ static inline int tear_down(void **state)
 	return system(command);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 #endif
