@@ -1,83 +1,10 @@
-/* From policy, exceptions and tables to the gate's rules; and policies that would lock people out.
+/* From policy, exceptions and tables to the gate's rules.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
+#include "tests/unit/gate_agent.h"
 
-#include "agent/base/buf.h"
-#include "agent/check/agent.h"
-#include "agent/check/gate_rules.h"
 #include "agent/check/gate_device.h"
-#include "agent/check/run.h"
 #include "agent/gate/decide.h"
 #include "agent/gate/hold.h"
-#include "agent/gate/rules.h"
-#include "agent/policy/policy.h"
-#include "platform/fake/fake_gate.h"
-#include "platform/fake/fake_machine.h"
-#include "platform/fake/fake_os.h"
-#include "platform/os.h"
-
-#define EX "0a0a0a0a-0000-4000-8000-00000000000e"
-#define DAY INT64_C(86400)
-
-static struct agent agent;
-static struct exception_item items[8];
-static struct exceptions list;
-
-static void begin(const char *policy)
-{
-	memset(&agent, 0, sizeof(agent));
-	memset(&fake_gate, 0, sizeof(fake_gate));
-	fake_reset();
-	fake_machine_reset();
-	assert_works(places_init(&agent.places, "/conf", "/state", "/run", &err));
-	assert_works(places_make(&agent.places, &err));
-	assert_works(policy_parse("p", policy, strlen(policy), &agent.trust.policy, &err));
-	strcpy(agent.identity.device, "0a0a0a0a-0000-4000-8000-000000000002");
-	agent.now = FAKE_NOW;
-	pending_init(&agent.pending);
-	list = (struct exceptions){
-		.serial = 1, .at = FAKE_NOW, .until = FAKE_NOW + 400 * DAY, .items = items};
-	agent.trust.exceptions = &list;
-}
-
-static void end(void)
-{
-	policy_free(agent.trust.policy);
-	pending_clear(&agent.pending);
-}
-
-static void except(const char *control, const char *what, int64_t until)
-{
-	struct exception_item *item = &items[list.count++];
-
-	memset(item, 0, sizeof(*item));
-	strcpy(item->id, EX);
-	strcpy(item->control, control);
-	strcpy(item->what, what);
-	item->until = until;
-	item->seen = FAKE_NOW;
-}
-
-static struct gate_rules *compiled(void)
-{
-	struct gate_rules *rules = NULL;
-	struct buf text;
-
-	buf_init(&text, GATE_RULES_MAX);
-	assert_works(gate_rules_compile(&agent, agent.trust.policy, false, &text, &err));
-	assert_works(gate_rules_parse(text.data, text.len, &rules, &err));
-	buf_clear(&text);
-	return rules;
-}
-
-static const struct gate_rule *rule_for(const struct gate_rules *rules, enum gate_rule_kind kind,
-					const char *what)
-{
-	for (size_t i = 0; i < rules->rule_count; i++)
-		if (rules->rules[i].kind == kind && strcmp(rules->rules[i].what, what) == 0)
-			return &rules->rules[i];
-	return NULL;
-}
 
 /* --- compiling --- */
 
@@ -437,56 +364,7 @@ static void the_gate_is_asked_again_until_it_follows(void **state)
 	}
 }
 
-/* --- locked out --- */
-
-/* One configuration, one interface: class, subclass, protocol. */
-static void describe(struct plat_port_device *device, const char *port, unsigned vendor,
-		     unsigned product, unsigned class, unsigned subclass, unsigned protocol)
-{
-	const unsigned char bytes[] = {18,
-				       1,
-				       0,
-				       2,
-				       0,
-				       0,
-				       0,
-				       64,
-				       (unsigned char)vendor,
-				       (unsigned char)(vendor >> 8),
-				       (unsigned char)product,
-				       (unsigned char)(product >> 8),
-				       0,
-				       1,
-				       0,
-				       0,
-				       0,
-				       1,
-				       9,
-				       2,
-				       18,
-				       0,
-				       1,
-				       1,
-				       0,
-				       0x80,
-				       50,
-				       9,
-				       4,
-				       0,
-				       0,
-				       0,
-				       (unsigned char)class,
-				       (unsigned char)subclass,
-				       (unsigned char)protocol,
-				       0};
-
-	memset(device, 0, sizeof(*device));
-	strcpy(device->port, port);
-	memcpy(device->descriptors, bytes, sizeof(bytes));
-	device->descriptors_len = sizeof(bytes);
-	device->interface_count = 1;
-	snprintf(device->interfaces[0].name, sizeof(device->interfaces[0].name), "%s:1.0", port);
-}
+/* --- followed --- */
 
 /* From the policy's text to the gate's answer. */
 static void people_are_approved_by_pattern(void **state)
@@ -521,79 +399,6 @@ static void people_are_approved_by_pattern(void **state)
 	end();
 }
 
-static void a_policy_that_shuts_the_only_network_is_refused(void **state)
-{
-	static const char refuses[] = "[hardware]\nmode = enforce\nrefused_devices = 0bda:8153\n";
-	struct plat_way_out ways[] = {{"eth0", "1-3", true}, {"wlan0", "", false}};
-	struct plat_port_device device;
-
-	(void)state;
-	begin(refuses);
-	describe(&device, "1-3", 0x0bda, 0x8153, 0xff, 0xff, 0);
-	fake_gate.devices = &device;
-	fake_gate.device_count = 1;
-	fake_machine.ways_out = ways;
-	fake_machine.way_out_count = 2;
-	assert_fails(gate_rules_judge(&agent, agent.trust.policy, &err), ERR_INVALID,
-		     "it would shut the only network of this machine, 'eth0' at port 1-3: see "
-		     "[hardware] refused_devices and refused_classes");
-	/* During the school's time of audit as well: it ends by itself. */
-	agent.identity.audit_until = FAKE_NOW + DAY;
-	assert_int_equal(gate_rules_judge(&agent, agent.trust.policy, &(struct err){ERR_NONE, ""}),
-			 -1);
-	/* So does an exception. */
-	except("hardware", "0bda:8153", FAKE_NOW + DAY);
-	assert_int_equal(gate_rules_judge(&agent, agent.trust.policy, &(struct err){ERR_NONE, ""}),
-			 -1);
-	ways[1].up = true;
-	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
-	ways[1].up = false;
-	strcpy(ways[0].port, "1-4"); /* another device than the refused one */
-	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
-	end();
-}
-
-static void refusing_much_is_no_reason(void **state)
-{
-	struct plat_port_device devices[3];
-
-	(void)state;
-	begin("[hardware]\nmode = enforce\nrefused_classes = network, modem, serial, phone, game, "
-	      "other\nrefused_devices = *:*\n[removable-storage]\nmode = enforce\nallow = none\n");
-	describe(&devices[0], "1-1", 0x046d, 0xc31c, 3, 1, 1); /* a keyboard stays */
-	describe(&devices[1], "1-2", 0x046d, 0xc077, 3, 1, 2);
-	describe(&devices[2], "1-3", 0x0951, 0x1666, 8, 6, 0x50);
-	fake_gate.devices = devices;
-	fake_gate.device_count = 3;
-	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
-	end();
-}
-
-static void what_cannot_be_looked_at_refuses_nothing(void **state)
-{
-	(void)state;
-	begin("[hardware]\nmode = enforce\nrefused_devices = *:*\n");
-	fake_gate.err = (struct err){ERR_UNSUPPORTED, "there is no USB here"};
-	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
-	end();
-}
-
-static void storage_that_holds_the_system_is_left_alone(void **state)
-{
-	struct plat_medium medium = {.name = "sda2", .port = "2-1", .holds_system = true};
-	struct plat_port_device device;
-
-	(void)state;
-	begin("[removable-storage]\nmode = enforce\nallow = none\n");
-	describe(&device, "2-1", 0x0951, 0x1666, 8, 6, 0x50);
-	fake_gate.devices = &device;
-	fake_gate.device_count = 1;
-	fake_gate.media = &medium;
-	fake_gate.medium_count = 1;
-	assert_works(gate_rules_judge(&agent, agent.trust.policy, &err));
-	end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -611,10 +416,6 @@ int main(void)
 		cmocka_unit_test(what_is_damaged_opens_nothing),
 		cmocka_unit_test(the_gate_is_asked_again_until_it_follows),
 		cmocka_unit_test(people_are_approved_by_pattern),
-		cmocka_unit_test(a_policy_that_shuts_the_only_network_is_refused),
-		cmocka_unit_test(refusing_much_is_no_reason),
-		cmocka_unit_test(what_cannot_be_looked_at_refuses_nothing),
-		cmocka_unit_test(storage_that_holds_the_system_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
