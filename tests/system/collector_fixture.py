@@ -2,6 +2,7 @@
 # store read by Python's sqlite3; killed, started again, copied and restored as a test wants.
 # SPDX-License-Identifier: Apache-2.0
 import collections
+import http.client
 import json
 import os
 import pathlib
@@ -106,6 +107,15 @@ class Collector:
         self.process.stdout.close()
         self.process = None
         return code
+
+    def health(self):
+        """What /healthz says: a status and its words."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.people, timeout=30)
+        connection.request('GET', '/healthz')
+        answer = connection.getresponse()
+        status, words = answer.status, json.loads(answer.read())
+        connection.close()
+        return status, words
 
     # --- what it holds ---
 

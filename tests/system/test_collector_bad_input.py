@@ -1,7 +1,6 @@
 """Bad input to the collector: for each, what the sender is told, what is recorded, and that nothing
 that was acknowledged is lost.
 SPDX-License-Identifier: Apache-2.0"""
-import http.client
 import json
 import secrets
 import socket
@@ -572,12 +571,8 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', place], check=True)
 
 
-def health(collector):
-    connection = http.client.HTTPConnection('127.0.0.1', collector.people, timeout=30)
-    connection.request('GET', '/healthz')
-    answer = connection.getresponse()
-    status, words = answer.status, json.loads(answer.read())
-    connection.close()
+def writable(collector):
+    status, words = collector.health()
     return status, words['store_writable']
 
 
@@ -601,12 +596,12 @@ def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small
         assert acked > 10
         assert [r['seq'] for r in collector.chain(device.uuid)] == list(range(1, acked + 1))
         assert 'disk is full' in collector.log.read_text()
-        assert health(collector) == (503, False)
+        assert writable(collector) == (503, False)
         # Room again: that is seen though nobody has anything to store.
         subprocess.run(['mount', '-o', 'remount,size=32m', small_disk], check=True)
         commits = collector.one('SELECT count(*) FROM heartbeat')
         until = time.monotonic() + 30
-        while health(collector) != (200, True):
+        while writable(collector) != (200, True):
             assert time.monotonic() < until, collector.log.read_text()
             time.sleep(0.1)
         assert collector.one('SELECT count(*) FROM heartbeat') == commits

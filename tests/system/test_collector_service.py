@@ -1,8 +1,6 @@
 # The collector as a service: what it tells its manager, and how it sends devices away for now.
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
-import http.client
-import json
 import signal
 import socket
 import sqlite3
@@ -61,15 +59,6 @@ def test_another_process_s_watchdog_is_not_ours(site, manager, tmp_path):
     assert told(manager) == 'STOPPING=1'
 
 
-def health(collector):
-    connection = http.client.HTTPConnection('127.0.0.1', collector.people, timeout=30)
-    connection.request('GET', '/healthz')
-    answer = connection.getresponse()
-    status, words = answer.status, json.loads(answer.read())
-    connection.close()
-    return status, words
-
-
 def until(holds, seconds=30):
     end = time.monotonic() + seconds
     while not holds():
@@ -100,7 +89,7 @@ def test_a_full_queue_sends_devices_away_and_takes_them_later(site):
         assert devices[n].ack(texts[n])['acked'] == 1
     assert all(len(collector.chain(device.uuid)) == 1 for device in devices)
     assert collector.wrong_counts() == {}
-    assert health(collector)[0] == 200
+    assert collector.health()[0] == 200
 
 
 def test_less_room_than_was_asked_for_refuses_heartbeats_until_there_is_more(site):
@@ -115,7 +104,7 @@ def test_less_room_than_was_asked_for_refuses_heartbeats_until_there_is_more(sit
     answer = device.send(device.beat(advance=False))
     assert (answer.status, answer.problem_name) == (507, 'store-full')
     assert int(answer.retry) > 0 and 'nearly full' in answer.problem['title']
-    status, words = health(collector)
+    status, words = collector.health()
     assert (status, words['status'], words['store_writable']) == (503, 'sick', True)
     assert words['why'] == 'the disk is nearly full: make room'
     assert [row['seq'] for row in collector.chain(device.uuid)] == [1]
@@ -123,4 +112,4 @@ def test_less_room_than_was_asked_for_refuses_heartbeats_until_there_is_more(sit
     collector.process.send_signal(signal.SIGHUP)
     until(lambda: 'there is room again' in collector.log.read_text())
     assert device.ack(device.beat())['acked'] == 2
-    assert health(collector)[0] == 200
+    assert collector.health()[0] == 200

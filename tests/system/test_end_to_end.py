@@ -1,7 +1,6 @@
 """The whole story, from enrolment to a restored collector, with the real agent and the real
 collector: what a technician does, and what then stands on both sides.
 SPDX-License-Identifier: Apache-2.0"""
-import http.client
 import json
 import pathlib
 import shutil
@@ -529,7 +528,7 @@ def test_a_full_disk_at_the_collector_loses_nothing(site, bound):
                 break
             time.sleep(0.2 if bound == '4' else 0)      # its own look comes every few seconds
         assert refused == 2, pc.status()['collector']
-        assert health(collector)[0] == 503 and 'disk' in health(collector)[1]['why']
+        assert collector.health()[0] == 503 and 'disk' in collector.health()[1]['why']
         held = len(collector.chain(pc.uuid))
         assert pc.status()['collector']['acknowledged'] == held
         filler.unlink()
@@ -542,22 +541,13 @@ def test_a_full_disk_at_the_collector_loses_nothing(site, bound):
         chain = collector.chain(pc.uuid)
         assert [row['seq'] for row in chain] == list(range(1, len(chain) + 1)) and len(chain) > held
         assert pc.status()['collector']['trouble'] == ''
-        assert health(collector)[0] == 200, health(collector)
+        assert collector.health()[0] == 200, collector.health()
         whole(collector, pc)
         collector.stop()
     finally:
         site.close()
         holder.kill()
         holder.communicate()
-
-
-def health(collector):
-    connection = http.client.HTTPConnection('127.0.0.1', collector.people, timeout=10)
-    connection.request('GET', '/healthz')
-    answer = connection.getresponse()
-    text = json.loads(answer.read())
-    connection.close()
-    return answer.status, text
 
 
 # --- clocks ---
