@@ -9,6 +9,7 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
 import collector_fixture  # noqa: E402
+import wire_device  # noqa: E402
 
 
 @pytest.fixture(scope='session')
@@ -39,3 +40,15 @@ def site(build, tmp_path):
 @pytest.fixture
 def collector(site):
     return site.collector().make().start()
+
+
+@pytest.fixture
+def device(collector):
+    """Enrolled, with two heartbeats acknowledged: these must still be there afterwards."""
+    device = wire_device.Device(collector)
+    assert device.enrol().status == 200
+    device.ack(device.beat())
+    device.ack(device.beat())
+    yield device
+    assert [row['seq'] for row in collector.chain(device.uuid)][:2] == [1, 2]
+    assert collector.wrong_counts() == {}

@@ -167,3 +167,7 @@ class Device:
 
     def restore(self, saved):
         self.seq, self.prev = saved
+
+
+def seqs(collector, device):
+    return [row['seq'] for row in collector.chain(device.uuid)]
