@@ -18,6 +18,7 @@ from agent_helpers import Machine
 from minicollector import b64
 
 PASSED, FAILED = 0, 1
+INI = '[policy]\nname = {}\n'      # a policy that has but its name
 COPY = """
 import sqlite3, sys
 with sqlite3.connect(f"file:{sys.argv[1]}/store.db?mode=ro", uri=True, timeout=30) as db:
@@ -176,6 +177,16 @@ def key_of(collector, uuid):
     (row,) = collector.query('SELECT k.* FROM device_key k JOIN device d ON d.id = k.device '
                              'WHERE d.uuid = ? ORDER BY k.id', uuid)
     return jwk.JWK(kty='EC', crv='P-256', x=b64(row['point'][:32]), y=b64(row['point'][32:]))
+
+
+def whole(collector, pc, branches=1):
+    """As many branches, all counters right, nothing twice."""
+    assert collector.one('SELECT count(*) FROM branch b JOIN device d ON d.id = b.device '
+                         'WHERE d.uuid = ?', pc.uuid) == branches
+    hashes = [row['hash'] for row in collector.chain(pc.uuid)]
+    assert len(set(hashes)) == len(hashes)
+    assert collector.wrong_counts() == {}
+    collector.cmd('check')
 
 
 def at_clock(when):

@@ -2,6 +2,7 @@
 and what devices send meanwhile is taken later.
 SPDX-License-Identifier: Apache-2.0"""
 import os
+import pathlib
 import secrets
 import sqlite3
 import ssl
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-import collector_fixture
+from collector_fixture import Collector, whole
 from minicollector import b64, sha256_b64
 from wire_device import CONTROL, Device, connect, seqs
 
@@ -123,7 +124,7 @@ def writable(collector):
 
 
 def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small_disk):
-    collector = collector_fixture.Collector(build, small_disk / 'c')
+    collector = Collector(build, small_disk / 'c')
     collector.log = small_disk.parent / 'collector.log'  # where there is room
     try:
         collector.make().start()
@@ -159,3 +160,58 @@ def test_a_full_disk_refuses_for_now_and_loses_nothing_acknowledged(build, small
         assert collector.stop() == 0
     finally:
         collector.kill()
+
+
+@pytest.mark.parametrize('bound', ['0', '4'], ids=['to the last byte', 'by its own bound'])
+def test_a_full_disk_at_the_collector_loses_nothing(site, bound):
+    """Its data on a tmpfs of 16 MB in a mount namespace, filled up and emptied again."""
+    data = site.folder / 'full/collector'
+    data.mkdir(parents=True)
+    holder = subprocess.Popen(
+        ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
+         'mount -t tmpfs -o size=16m,mode=700 tmpfs "$0" && echo ready && exec sleep 600', data],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == 'ready\n'
+        collector = site.collector('full')
+        collector.config.write_text(f'[collector]\nmin_free_mb = {bound}\n')
+        # --root: where we run in a chroot, so does what we start
+        collector.prefix = ['nsenter', f'--target={holder.pid}', '--mount', '--root', '--wd']
+        collector.make().start()
+        pc = site.enrolled(collector)
+        pc.beat()
+        filler = pathlib.Path(f'/proc/{holder.pid}/root{data}/filler')
+        with open(filler, 'wb', buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+            except OSError:
+                pass
+        refused = 0
+        for _ in range(40):      # a log file with room in its pages takes a few more
+            pc.beat('--full')
+            refused += 'disk' in pc.status()['collector']['trouble']
+            if refused == 2:
+                break
+            time.sleep(0.2 if bound == '4' else 0)      # its own look comes every few seconds
+        assert refused == 2, pc.status()['collector']
+        assert collector.health()[0] == 503 and 'disk' in collector.health()[1]['why']
+        held = len(collector.chain(pc.uuid))
+        assert pc.status()['collector']['acknowledged'] == held
+        filler.unlink()
+        end = time.monotonic() + 20
+        pc.beat()
+        while pc.status()['collector']['trouble']:      # it looks for room every few seconds
+            assert time.monotonic() < end, pc.status()['collector']
+            time.sleep(0.2)
+            pc.beat()
+        chain = collector.chain(pc.uuid)
+        assert [row['seq'] for row in chain] == list(range(1, len(chain) + 1)) and len(chain) > held
+        assert pc.status()['collector']['trouble'] == ''
+        assert collector.health()[0] == 200, collector.health()
+        whole(collector, pc)
+        collector.stop()
+    finally:
+        site.close()
+        holder.kill()
+        holder.communicate()

@@ -1,21 +1,18 @@
-"""The whole story, from enrolment to a restored collector, with the real agent and the real
-collector: what a technician does, and what then stands on both sides.
+"""The whole story with the real agent and the real collector: enrolled, told its policy and its
+exceptions, its keys rotated, its clock wrong; what then stands on both sides.  Collectors restored
+from a backup and copies of one machine have files of their own.
 SPDX-License-Identifier: Apache-2.0"""
 import json
-import pathlib
-import shutil
 import subprocess
 import time
-import uuid
 
 import pytest
 from jwcrypto import jwk
 
 import relay
-from collector_fixture import at_clock, key_of
+from collector_fixture import INI, at_clock, key_of, whole
 from minicollector import open_jws, rfc3339, sign, unb64
 
-INI = '[policy]\nname = {}\n'
 REFUSED_STICK = '[hardware]\nmode = audit\nrefused_devices = ca5e:0001\n'
 
 
@@ -34,44 +31,6 @@ def plug_stick(pc, model='0001'):
     usb.mkdir(parents=True)
     for name, text in ('idVendor', 'ca5e'), ('idProduct', model), ('removable', 'removable'):
         (usb / name).write_text(text + '\n')
-
-
-def copy(pc, to):
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(pc.state, to)
-
-
-def put_back(pc, snapshot):
-    shutil.rmtree(pc.state)
-    shutil.copytree(snapshot, pc.state)
-
-
-def twin(site, pc, name):
-    """Another machine with a copy of everything that 'pc' has."""
-    other = site.machine(name)
-    shutil.copytree(pc.state, other.state)
-    shutil.rmtree(other.root)
-    shutil.copytree(pc.root, other.root)
-    other.uuid = pc.uuid
-    return other
-
-
-def own_boot(pc):
-    """Each machine is started by itself: a boot id of its own, in a mount namespace."""
-    path = pc.folder / 'boot_id'
-    path.write_text(f'{uuid.uuid4()}\n')
-    pc.prefix = ['unshare', '--mount', 'sh', '-c',
-                 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', path]
-
-
-def whole(collector, pc, branches=1):
-    """As many branches, all counters right, nothing twice."""
-    assert collector.one('SELECT count(*) FROM branch b JOIN device d ON d.id = b.device '
-                         'WHERE d.uuid = ?', pc.uuid) == branches
-    hashes = [row['hash'] for row in collector.chain(pc.uuid)]
-    assert len(set(hashes)) == len(hashes)
-    assert collector.wrong_counts() == {}
-    collector.cmd('check')
 
 
 # --- this machine itself ---
@@ -270,21 +229,6 @@ def test_a_machine_that_waits_is_let_in_by_a_yes_and_turned_away_by_a_no(site, c
     assert collector.wrong_counts() == {}
 
 
-def test_generalise_makes_each_clone_a_machine_of_its_own(site, collector):
-    gold = site.enrolled(collector, 'gold')
-    gold.beat()
-    gold.check('generalise')
-    seen = {gold.uuid}
-    code = collector.code('--uses', '2')
-    for name in 'clone-1', 'clone-2':
-        clone = twin(site, gold, name)
-        clone.check('enrol', code)
-        clone.beat()
-        seen.add(clone.saved('device.json')['device'])
-    assert len(seen) == 3
-    assert collector.one("SELECT count(*) FROM event WHERE type LIKE 'chain-%'") == 0
-
-
 # --- keys ---
 
 def test_the_devices_key_is_rotated_with_its_chain_unbroken(site, collector, program):
@@ -329,225 +273,6 @@ def test_a_device_that_slept_through_two_rotations_of_both_keys_catches_up(site,
         assert row['policy_name'] == 'Under new keys'
         assert machine.status()['collector']['trouble'] == ''
         whole(collector, machine)
-
-
-# --- the collector's own bad days ---
-
-def restore(site, collector, backup):
-    """A new machine in the old one's place, from that backup."""
-    collector.kill()
-    collector.data.rename(collector.folder / 'lost')
-    collector.cmd('restore', backup)
-    collector.start()
-
-
-def test_a_collector_restored_from_yesterday_is_sent_again_what_it_lost(site, collector):
-    pc, other = site.enrolled(collector, 'a'), site.enrolled(collector, 'b')
-    for _ in range(3):
-        pc.beat()
-    other.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    for _ in range(4):
-        pc.beat()
-    signed = {n: (pc.state / f'spool/{n}.jws').read_text().strip() for n in pc.spool()}
-    epoch = collector.one("SELECT value FROM meta WHERE name = 'epoch'")
-    restore(site, collector, backup)
-    assert len(collector.chain(pc.uuid)) == 3
-    assert collector.one("SELECT value FROM meta WHERE name = 'epoch'") != epoch
-    pc.beat()
-    other.beat()
-    chain = {row['seq']: row['body'] for row in collector.chain(pc.uuid)}
-    assert {n: chain.get(n) for n in signed} == signed     # all that was ever acknowledged
-    assert sorted(chain) == list(range(1, max(chain) + 1)) and max(chain) > 7
-    assert pc.status()['collector']['trouble'] == ''
-    # What was lost for a moment is no gap, no fork, no alarm for a person.
-    whole(collector, pc)
-    whole(collector, other)
-    assert pc.status()['collector']['acknowledged'] == max(chain)
-
-
-@pytest.mark.parametrize('rotations', [1, 2])
-def test_a_collector_restored_from_before_a_devices_key_rotation_learns_the_key_again(
-        site, collector, rotations):
-    pc = site.enrolled(collector)
-    pc.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    pc.beat()                                   # signed by a key that is replaced afterwards
-    for _ in range(rotations):
-        pc.check('rotate-key')
-        pc.beat()
-        pc.beat()
-    signed = {n: (pc.state / f'spool/{n}.jws').read_text().strip() for n in pc.spool()}
-    kids = {json.loads(unb64(text.split('.')[0]))['kid'] for text in signed.values()}
-    assert len(kids) == 1 + rotations
-    restore(site, collector, backup)
-    pc.beat()
-    chain = {row['seq']: row['body'] for row in collector.chain(pc.uuid)}
-    assert {n: chain.get(n) for n in signed} == signed
-    assert max(chain) > max(signed) and sorted(chain) == list(range(1, max(chain) + 1))
-    assert pc.status()['collector']['trouble'] == ''
-    assert collector.events(pc.uuid, 'key-rotated')
-    whole(collector, pc)
-
-
-def test_a_device_that_a_restored_collector_never_knew_says_so_and_loses_nothing(site, collector):
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    pc = site.enrolled(collector)
-    pc.beat()
-    pc.check('rotate-key')
-    pc.beat()
-    pc.beat()
-    restore(site, collector, backup)
-    pc.beat()
-    spool = pc.spool()
-    for _ in range(2):
-        pc.beat()
-        assert 'no device here has' in pc.status()['collector']['trouble']
-        assert pc.saved()['resend_next'] == 0 and pc.spool() == spool
-
-
-def test_a_policy_published_after_the_backup_is_followed_by_one_that_devices_take(site, collector):
-    pc = site.enrolled(collector)
-    collector.publish(INI.format('One'))
-    pc.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    collector.publish(INI.format('Two'))
-    pc.beat()
-    assert pc.status()['policy']['serial'] == 2
-    policy_key = collector.folder / 'lost/policy.key'
-    restore(site, collector, backup)
-    # Before the device was heard again: the store alone would give number 2 once more.
-    collector.publish(INI.format('Three'), '--school', 'Oakfield', '--key', policy_key)
-    pc.beat()
-    policy = pc.status()['policy']
-    assert (policy['name'], policy['rejected']) == ('Three', []), policy
-    assert policy['serial'] > 2 and collector.device(pc.uuid)['policy_serial'] == policy['serial']
-
-
-def test_an_exception_made_after_the_backup_is_followed_by_what_devices_take(site, collector):
-    pc = site.enrolled(collector)
-    pc.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-
-    def allow(control):
-        collector.cmd('exceptions', 'add', control, '--device', pc.uuid, '--reason', 'exam',
-                      '--asked', 'a', '--approved', 'b', '--days', '1')
-    allow('hardware')
-    pc.beat()
-    seen = pc.saved()['exceptions_serial']
-    assert seen == 1
-    restore(site, collector, backup)
-    allow('software')
-    pc.beat()
-    assert pc.saved()['exceptions_serial'] > seen
-    assert pc.status()['policy']['rejected'] == []
-
-
-def test_exceptions_allowed_after_a_restore_reach_devices_that_had_newer_ones(site, collector):
-    pc = site.enrolled(collector)
-    pc.beat()
-    collector.publish('[exceptions]\nallowed = yes\ncontrols = hardware, software\n')
-    allow = ('exceptions', 'add', '--school', 'Oakfield', '--days', '2', '--reason', 'a test',
-             '--asked', 'A', '--approved', 'B')
-    collector.cmd(*allow, 'hardware')
-    pc.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    for _ in range(3):                      # serials that the backup does not know
-        collector.cmd(*allow, 'hardware')
-    pc.beat()
-    had = pc.saved()['exceptions_serial']
-    restore(site, collector, backup)
-    collector.cmd(*allow, 'software')       # before the device was heard
-    pc.beat()
-    assert pc.saved()['exceptions_serial'] > had
-    assert pc.status()['policy']['rejected'] == []
-
-
-def test_keys_rotated_again_after_a_restore_reach_devices_that_had_newer_sets(site, collector):
-    pc = site.enrolled(collector)
-    pc.beat()
-    backup = site.folder / 'backup'
-    collector.cmd('backup', backup)
-    policy_key = (collector.data / 'policy.key').read_bytes()
-    collector.cmd('keys', 'rotate-online')
-    collector.stop()
-    collector.start()
-    pc.beat()
-    pc.beat()
-    assert collector.device(pc.uuid)['keys_serial'] == 2
-    restore(site, collector, backup)        # its online key is the one before, still believed
-    pc.beat()
-    (collector.data / 'policy.key').write_bytes(policy_key)
-    (collector.data / 'policy.key').chmod(0o600)
-    collector.cmd('keys', 'rotate-online')
-    collector.stop()
-    collector.start()
-    for _ in range(2):
-        pc.beat()
-    assert collector.device(pc.uuid)['keys_serial'] > 1000
-    assert pc.status()['policy']['rejected'] == []
-    assert pc.status()['collector']['trouble'] == ''
-
-
-@pytest.mark.parametrize('bound', ['0', '4'], ids=['to the last byte', 'by its own bound'])
-def test_a_full_disk_at_the_collector_loses_nothing(site, bound):
-    """Its data on a tmpfs of 16 MB in a mount namespace, filled up and emptied again."""
-    data = site.folder / 'full/collector'
-    data.mkdir(parents=True)
-    holder = subprocess.Popen(
-        ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
-         'mount -t tmpfs -o size=16m,mode=700 tmpfs "$0" && echo ready && exec sleep 600', data],
-        stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout.readline() == 'ready\n'
-        collector = site.collector('full')
-        collector.config.write_text(f'[collector]\nmin_free_mb = {bound}\n')
-        # --root: where we run in a chroot, so does what we start
-        collector.prefix = ['nsenter', f'--target={holder.pid}', '--mount', '--root', '--wd']
-        collector.make().start()
-        pc = site.enrolled(collector)
-        pc.beat()
-        filler = pathlib.Path(f'/proc/{holder.pid}/root{data}/filler')
-        with open(filler, 'wb', buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 16))
-            except OSError:
-                pass
-        refused = 0
-        for _ in range(40):      # a log file with room in its pages takes a few more
-            pc.beat('--full')
-            refused += 'disk' in pc.status()['collector']['trouble']
-            if refused == 2:
-                break
-            time.sleep(0.2 if bound == '4' else 0)      # its own look comes every few seconds
-        assert refused == 2, pc.status()['collector']
-        assert collector.health()[0] == 503 and 'disk' in collector.health()[1]['why']
-        held = len(collector.chain(pc.uuid))
-        assert pc.status()['collector']['acknowledged'] == held
-        filler.unlink()
-        end = time.monotonic() + 20
-        pc.beat()
-        while pc.status()['collector']['trouble']:      # it looks for room every few seconds
-            assert time.monotonic() < end, pc.status()['collector']
-            time.sleep(0.2)
-            pc.beat()
-        chain = collector.chain(pc.uuid)
-        assert [row['seq'] for row in chain] == list(range(1, len(chain) + 1)) and len(chain) > held
-        assert pc.status()['collector']['trouble'] == ''
-        assert collector.health()[0] == 200, collector.health()
-        whole(collector, pc)
-        collector.stop()
-    finally:
-        site.close()
-        holder.kill()
-        holder.communicate()
 
 
 # --- clocks ---
@@ -598,78 +323,6 @@ def test_a_collector_whose_clock_was_wrong_for_a_day_does_not_strand_its_devices
     assert pc.status()['at'][:10] == rfc3339(time.time())[:10]
     whole(collector, pc)
     assert collector.device(pc.uuid)['presence'] == 0
-
-
-# --- copies of one machine ---
-
-def test_a_cloned_disk_shows_as_a_fork_and_both_machines_stay(site, collector):
-    pc = site.enrolled(collector, 'left')
-    pc.beat()
-    pc.beat()
-    clone = twin(site, pc, 'right')
-    for machine in pc, clone:
-        own_boot(machine)
-    for _ in range(3):       # both go on from the same head, under one key
-        pc.beat()
-        clone.beat()
-    # Told once a day that two machines use one key; each is told the other's head and goes on.
-    assert len(collector.events(pc.uuid, 'chain-fork')) == 1
-    # What each then does at every heartbeat is one row a day that counts.
-    for kind in 'chain-rewind', 'rewound':
-        (row,) = collector.events(pc.uuid, kind)
-        assert row['count'] > 1, (kind, row['count'])
-    (row,) = collector.json('devices')['devices']
-    assert row['status'] == 'active'
-    stored = {row['body'] for row in collector.chain(pc.uuid)}
-    for machine in pc, clone:      # neither is silenced, nothing of either is lost
-        assert machine.status()['collector']['trouble'] == ''
-        assert {(machine.state / f'spool/{n}.jws').read_text().strip()
-                for n in machine.spool()} <= stored
-    assert collector.wrong_counts() == {}
-    collector.cmd('check')
-    # What to do, done: one of them is made a machine of its own.
-    clone.check('generalise')
-    clone.check('enrol', collector.code())
-    clone.beat()
-    assert len(collector.json('devices')['devices']) == 2
-
-
-def test_a_machine_set_back_to_a_snapshot_is_told_where_it_was_and_goes_on(site, collector):
-    pc = site.enrolled(collector)
-    pc.beat()
-    copy(pc, site.folder / 'snapshot')
-    for _ in range(3):
-        pc.beat()
-    put_back(pc, site.folder / 'snapshot')
-    pc.beat()
-    pc.beat()
-    assert len(collector.events(pc.uuid, 'rewound')) == 1       # the device's word
-    assert len(collector.events(pc.uuid, 'chain-rewind')) == 1  # the collector's
-    chain = collector.chain(pc.uuid)
-    assert [row['seq'] for row in chain][:5] == [1, 2, 2, 3, 4], 'nothing of either was deleted'
-    assert pc.status()['collector']['acknowledged'] == chain[-1]['seq'] > 4
-    assert pc.status()['collector']['trouble'] == ''
-    assert collector.wrong_counts() == {}
-    assert collector.one('SELECT count(*) FROM device') == 1
-
-
-def test_a_machine_that_is_set_back_at_each_start_is_no_alarm(site, collector):
-    pc = site.enrolled(collector, config='volatile = yes\n')
-    pc.beat()
-    copy(pc, site.folder / 'image')
-    for boot in range(1, 4):
-        put_back(pc, site.folder / 'image')
-        state = pc.saved()      # as it would be after a start
-        state['boot'] = f'00000000-0000-4000-8000-{boot:012}'
-        (pc.state / 'state.json').write_text(json.dumps(state))
-        pc.beat()
-        pc.beat()
-        assert pc.status()['collector']['trouble'] == ''
-    assert collector.device(pc.uuid)['is_volatile'] == 1
-    assert {e['type'] for e in collector.events(pc.uuid)} & {
-        'chain-gap', 'chain-fork', 'chain-rewind', 'rewound'} == set()
-    assert len(collector.chain(pc.uuid)) == 1 + 3 * 2
-    assert collector.wrong_counts() == {}
 
 
 # --- versions apart ---
