@@ -143,20 +143,3 @@ def test_storage_that_claims_to_be_vendor_specific_still_gets_a_disk(guest):
         disk = guest.events.wait('UDEV add block .*/sd.$')
         assert drivers(guest, it) == {'ff/1.0': 'usb-storage'}
         assert disk.properties['ID_FS_LABEL'] == 'INNER'
-
-
-def loaded_before_the_root(guest):
-    """What the kernel said while only the initramfs was there."""
-    log = guest.run('dmesg').splitlines()
-    root = next(at for at, line in enumerate(log) if 'EXT4-fs' in line and 'mounted' in line)
-    return '\n'.join(log[:root])
-
-
-def test_a_machine_boots_from_a_usb_disk_by_debian_s_initramfs_and_finds_a_stick(image):
-    stick = usb.storage(image, serial='EARLY')
-    with bed.boot(from_usb=True, plugged=[stick, usb.keyboard()]) as guest:
-        guest.until('lsblk -dno SERIAL | grep -qx EARLY')
-        assert sorted(guest.disks()) == ['sda', 'sdb']
-        root = guest.run('findmnt -no SOURCE /')
-        assert guest.run(f'lsblk -dno SERIAL,TRAN {root}').split() == ['ROOT', 'usb']
-        assert 'usb-storage' in loaded_before_the_root(guest)

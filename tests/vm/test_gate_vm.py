@@ -401,14 +401,22 @@ def test_a_removed_package_gives_the_kernel_back_as_it_was(school, three, image)
 # --- from power-on, on a machine whose own disk is a USB disk ---
 
 @pytest.fixture(scope='module')
-def armed():
-    """A machine that runs from a USB disk, armed, its initramfs made anew; to be booted again."""
-    with bed.boot(from_usb=True) as it:
-        install(it)
-        carry(it, FROM_USB)
-        said = arm(it)
-        assert 'armed' in said, said
+def from_usb(image):
+    """Nothing of ours is there yet."""
+    with bed.boot(from_usb=True, plugged=[usb.storage(image, serial='EARLY'), usb.keyboard()]) as it:
         yield it
+
+
+@pytest.fixture(scope='module')
+def armed(from_usb):
+    """Its initramfs made anew; to be booted again."""
+    for device in from_usb.plugged:
+        device.unplug()
+    install(from_usb)
+    carry(from_usb, FROM_USB)
+    said = arm(from_usb)
+    assert 'armed' in said, said
+    return from_usb
 
 
 @pytest.fixture(scope='module')
@@ -417,6 +425,21 @@ def started(armed, image):
                   plugged=[usb.storage(image, serial='EARLY'), usb.keyboard()]) as it:
         it.settle()
         yield it
+
+
+def loaded_before_the_root(guest):
+    """What the kernel said while only the initramfs was there."""
+    log = guest.run('dmesg').splitlines()
+    root = next(at for at, line in enumerate(log) if 'EXT4-fs' in line and 'mounted' in line)
+    return '\n'.join(log[:root])
+
+
+def test_without_us_a_stick_that_is_there_at_the_start_is_a_disk(from_usb):
+    from_usb.until('lsblk -dno SERIAL | grep -qx EARLY')
+    assert sorted(from_usb.disks()) == ['sda', 'sdb']
+    root = from_usb.run('findmnt -no SOURCE /')
+    assert from_usb.run(f'lsblk -dno SERIAL,TRAN {root}').split() == ['ROOT', 'usb']
+    assert 'usb-storage' in loaded_before_the_root(from_usb)
 
 
 def test_the_disk_that_holds_the_system_is_found_when_the_gate_is_armed(armed):
