@@ -21,7 +21,7 @@ static void says_what_the_policy_says_with_its_lines(void **state)
 	      "0984:1407\n"
 	      "[hardware]\nmode = audit\nrefused_classes = modem, firewire\n"
 	      "refused_devices = 1111:2222\napproved_devices = 3333:4444\nrear_ports = 2-*\n");
-	r = compiled();
+	r = compiled(&agent);
 	assert_string_equal(r->policy, "staff");
 	assert_int_equal(r->storage_mode, GATE_ENFORCE);
 	assert_int_equal(r->storage_mode_line, 4);
@@ -67,7 +67,7 @@ static void an_approved_stick_need_not_be_encrypted_where_nothing_must(void **st
 	(void)state;
 	begin("[removable-storage]\nallow = approved\nencrypted =\napproved_by = stick\n"
 	      "approved_sticks = 0951:1666\napproved_people = ann\n");
-	r = compiled();
+	r = compiled(&agent);
 	assert_int_equal(rule_for(r, GATE_RULE_STICK, "0951:1666")->open, GATE_OPEN_ANY);
 	assert_null(rule_for(r, GATE_RULE_PERSON, "ann")); /* not in 'approved_by' */
 	gate_rules_free(r);
@@ -81,12 +81,12 @@ static void a_new_school_looks_on_before_anything_is_enforced(void **state)
 	(void)state;
 	begin("[removable-storage]\nmode = enforce\n[hardware]\nmode = enforce\n");
 	agent.identity.audit_until = FAKE_NOW + DAY;
-	r = compiled();
+	r = compiled(&agent);
 	assert_int_equal(r->storage_mode, GATE_AUDIT);
 	assert_int_equal(r->hardware_mode, GATE_AUDIT);
 	gate_rules_free(r);
 	agent.now += 2 * DAY;
-	r = compiled();
+	r = compiled(&agent);
 	assert_int_equal(r->storage_mode, GATE_ENFORCE);
 	gate_rules_free(r);
 	end();
@@ -132,7 +132,7 @@ static void an_exception_opens_no_more_and_no_longer_than_the_policy_lets_it(voi
 			 "[exceptions]\n%s[removable-storage]\nclassroom =\n", rows[i].policy);
 		begin(policy);
 		except("removable-storage", rows[i].what, FAKE_NOW + 10 * DAY);
-		r = compiled();
+		r = compiled(&agent);
 		if (rows[i].rule)
 			rule = rule_for(r, rows[i].kind, rows[i].rule);
 		for (size_t k = 0; !rows[i].rule && k < r->rule_count; k++)
@@ -175,7 +175,7 @@ static void what_an_approval_asks_beside_is_kept_whatever_the_policy_lets_it_ope
 		snprintf(policy, sizeof(policy), "[exceptions]\nstorage = %s\n", rows[i].most);
 		begin(policy);
 		except("removable-storage", rows[i].what, FAKE_NOW + DAY);
-		r = compiled();
+		r = compiled(&agent);
 		rule = rule_for(r, GATE_RULE_STICK, "0951:1666");
 		assert_non_null(rule);
 		if (rule->open != rows[i].open || rule->read_only != rows[i].read_only ||
@@ -195,7 +195,7 @@ static void the_policy_s_own_sticks_say_what_they_are_bound_to(void **state)
 	(void)state;
 	begin("[removable-storage]\nallow = approved\nencrypted =\n"
 	      "approved_sticks = 0951:1666 read-only scanned, 0951:1667 encrypted, 0951:1668\n");
-	r = compiled();
+	r = compiled(&agent);
 	rule = rule_for(r, GATE_RULE_STICK, "0951:1666");
 	assert_true(rule->open == GATE_OPEN_READ_ONLY && rule->scanned && rule->line == 4);
 	rule = rule_for(r, GATE_RULE_STICK, "0951:1667");
@@ -214,14 +214,14 @@ static void an_exception_to_hardware_lets_a_model_pass_or_every_one_until_its_en
 	(void)state;
 	begin("[hardware]\nmode = enforce\n");
 	except("hardware", "1234:5678", FAKE_NOW + DAY);
-	r = compiled();
+	r = compiled(&agent);
 	rule = rule_for(r, GATE_RULE_PASS_MODEL, "1234:5678");
 	assert_non_null(rule);
 	assert_string_equal(rule->exception, EX);
 	assert_int_equal(rule->until, FAKE_NOW + DAY);
 	gate_rules_free(r);
 	except("hardware", "", FAKE_NOW + DAY);
-	r = compiled();
+	r = compiled(&agent);
 	assert_int_equal(r->hardware_mode, GATE_ENFORCE);
 	rule = rule_for(r, GATE_RULE_PASS_MODEL, "*:*");
 	assert_non_null(rule);
@@ -229,7 +229,7 @@ static void an_exception_to_hardware_lets_a_model_pass_or_every_one_until_its_en
 	gate_rules_free(r);
 	/* Its end is told as any approval's is. */
 	agent.now += 2 * DAY;
-	r = compiled();
+	r = compiled(&agent);
 	assert_int_equal(rule_for(r, GATE_RULE_PASS_MODEL, "*:*")->until, FAKE_NOW + DAY);
 	gate_rules_free(r);
 	end();
@@ -247,7 +247,7 @@ static void a_school_s_own_table_stands_in_and_a_damaged_one_does_not(void **sta
 		      "[Ours]\nset = pico\nmodel = 1209:0001\nmax_mib = 1\n"
 		      "why = w\nsource = s\n");
 	fake_file_put("/conf/hardware/assistive.ini", "[Ours]\nkind = magic\n");
-	r = compiled();
+	r = compiled(&agent);
 	assert_non_null(rule_for(r, GATE_RULE_CLASS_SET, "1209:0001"));
 	assert_null(rule_for(r, GATE_RULE_CLASS_SET, "0d28:0204"));
 	assert_non_null(rule_for(r, GATE_RULE_ASSIST, "2104:*"));
@@ -385,7 +385,7 @@ static void people_are_approved_by_pattern(void **state)
 	assert_works(gate_device_open(&gate, &err));
 	assert_works(gate_device_from(gate, &port, &device, &err));
 	plat_gate_close(gate);
-	r = compiled();
+	r = compiled(&agent);
 	gate_hold(&device, r);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct gate_around around = {.now = FAKE_NOW, .user = rows[i].user};

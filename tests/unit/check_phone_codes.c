@@ -18,14 +18,14 @@ static void a_code_opens_its_stick_to_read_after_a_scan_until_the_end_of_its_day
 	assert_string_equal(type("ann", code), "opened");
 	assert_true(agent.codes.opened);
 	restart();
-	rules = compiled();
-	rule = rule_of(rules, STICK);
+	rules = compiled(&agent);
+	rule = rule_for(rules, GATE_RULE_STICK, STICK);
 	assert_non_null(rule);
 	assert_int_equal(rule->until, (TODAY + 1) * DAY - 1);
 	assert_true(rule->open == GATE_OPEN_READ_ONLY && rule->read_only && rule->scanned);
 	assert_memory_equal(rule->exception, "code-", 5);
 	assert_memory_equal(rule->exception + 5, text, 4);
-	assert_null(rule_of(rules, OTHER));
+	assert_null(rule_for(rules, GATE_RULE_STICK, OTHER));
 	gate_rules_free(rules);
 	assert_int_equal(agent.pending.count, 1);
 	assert_string_equal(agent.pending.events[0].type, "phone-code-used");
@@ -149,8 +149,8 @@ static void the_policy_says_whether_there_are_codes_and_for_how_long(void **stat
 		code_for(text, TODAY + 3, code);
 		read_policy(rows[i].policy);
 		assert_string_equal(type("ann", code), rows[i].days ? "opened" : "none");
-		rules = compiled();
-		rule = rule_of(rules, STICK);
+		rules = compiled(&agent);
+		rule = rule_for(rules, GATE_RULE_STICK, STICK);
 		assert_true(!rule == !rows[i].days);
 		assert_int_equal(agent.codes.answers[0].until,
 				 rows[i].days ? (TODAY + rows[i].days) * DAY - 1 : 0);

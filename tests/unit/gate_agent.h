@@ -3,16 +3,14 @@
 #ifndef CARETAKER_TESTS_GATE_AGENT_H
 #define CARETAKER_TESTS_GATE_AGENT_H
 
-#include "agent/base/buf.h"
 #include "agent/check/agent.h"
-#include "agent/check/gate_rules.h"
 #include "agent/check/run.h"
-#include "agent/gate/rules.h"
 #include "agent/policy/policy.h"
 #include "platform/fake/fake_gate.h"
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_os.h"
 #include "platform/os.h"
+#include "tests/unit/compiled_rules.h"
 #include "tests/unit/unit.h"
 
 #define EX "0a0a0a0a-0000-4000-8000-00000000000e"
@@ -55,27 +53,6 @@ static inline void except(const char *control, const char *what, int64_t until)
 	strcpy(item->what, what);
 	item->until = until;
 	item->seen = FAKE_NOW;
-}
-
-static inline struct gate_rules *compiled(void)
-{
-	struct gate_rules *rules = NULL;
-	struct buf text;
-
-	buf_init(&text, GATE_RULES_MAX);
-	assert_works(gate_rules_compile(&agent, agent.trust.policy, false, &text, &err));
-	assert_works(gate_rules_parse(text.data, text.len, &rules, &err));
-	buf_clear(&text);
-	return rules;
-}
-
-static inline const struct gate_rule *rule_for(const struct gate_rules *rules,
-					       enum gate_rule_kind kind, const char *what)
-{
-	for (size_t i = 0; i < rules->rule_count; i++)
-		if (rules->rules[i].kind == kind && strcmp(rules->rules[i].what, what) == 0)
-			return &rules->rules[i];
-	return NULL;
 }
 
 /* One configuration, one interface: class, subclass, protocol. */

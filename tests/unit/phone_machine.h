@@ -4,14 +4,12 @@
 #ifndef CARETAKER_TESTS_PHONE_MACHINE_H
 #define CARETAKER_TESTS_PHONE_MACHINE_H
 
+#include "tests/unit/compiled_rules.h"
 #include "tests/unit/unit.h"
 
-#include "agent/base/buf.h"
 #include "agent/check/agent.h"
-#include "agent/check/gate_rules.h"
 #include "agent/check/hardware_asks.h"
 #include "agent/check/keystore.h"
-#include "agent/gate/rules.h"
 #include "agent/policy/policy.h"
 #include "platform/fake/fake_ask.h"
 #include "platform/fake/fake_gate.h"
@@ -150,32 +148,11 @@ static inline void look(void)
 	assert_works(hardware_asks_take(&agent, &any, &err));
 }
 
-static inline const struct gate_rule *rule_of(const struct gate_rules *rules, const char *id)
-{
-	for (size_t i = 0; i < rules->rule_count; i++)
-		if (rules->rules[i].kind == GATE_RULE_STICK &&
-		    strcmp(rules->rules[i].what, id) == 0)
-			return &rules->rules[i];
-	return NULL;
-}
-
-static inline struct gate_rules *compiled(void)
-{
-	struct gate_rules *rules = NULL;
-	struct buf text;
-
-	buf_init(&text, GATE_RULES_MAX);
-	assert_works(gate_rules_compile(&agent, agent.trust.policy, false, &text, &err));
-	assert_works(gate_rules_parse(text.data, text.len, &rules, &err));
-	buf_clear(&text);
-	return rules;
-}
-
 /* When the gate shuts that stick again; 0: it has no rule for it. */
 static inline int64_t open_until(const char *id)
 {
-	struct gate_rules *rules = compiled();
-	const struct gate_rule *rule = rule_of(rules, id);
+	struct gate_rules *rules = compiled(&agent);
+	const struct gate_rule *rule = rule_for(rules, GATE_RULE_STICK, id);
 	int64_t until = rule ? rule->until : 0;
 
 	gate_rules_free(rules);
