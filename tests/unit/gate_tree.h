@@ -3,60 +3,7 @@
 #ifndef CARETAKER_TESTS_GATE_TREE_H
 #define CARETAKER_TESTS_GATE_TREE_H
 
-#include <stdlib.h>
-#include <sys/stat.h>
-
-#include "agent/base/buf.h"
-#include "agent/base/compiler.h"
-#include "platform/gate.h"
-#include "platform/os.h"
-#include "tests/unit/unit.h"
-
-static char root[] = "/tmp/caretaker-gate-XXXXXX";
-static struct plat_gate *gate;
-
-PRINTF_LIKE(1, 2) static inline void shell(const char *fmt, ...)
-{
-	char command[1200];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(command, sizeof(command), fmt, args);
-	va_end(args);
-	assert_int_equal(system(command), 0);
-}
-
-static inline void put_bytes(const char *path, const void *data, size_t len)
-{
-	char whole[512];
-	FILE *file;
-
-	shell("mkdir -p \"$(dirname '%s%s')\"", root, path);
-	(void)snprintf(whole, sizeof(whole), "%s%s", root, path);
-	file = fopen(whole, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(data, 1, len, file), len);
-	assert_int_equal(fclose(file), 0);
-}
-
-static inline void put(const char *path, const char *text)
-{
-	put_bytes(path, text, strlen(text));
-}
-
-static inline const char *get(const char *path)
-{
-	static struct buf text;
-	char whole[512];
-	struct err err;
-
-	buf_clear(&text);
-	buf_init(&text, 4096);
-	(void)snprintf(whole, sizeof(whole), "%s%s", root, path);
-	if (plat_file_read(whole, 4096, &text, &err) < 0)
-		return "(none)";
-	return buf_text(&text);
-}
+#include "tests/unit/gate_sysfs.h"
 
 #define HUB "/sys/devices/pci0000:00/usb2"
 #define STICK HUB "/2-1"
@@ -67,10 +14,8 @@ static inline const char *get(const char *path)
 /* A stick in port 2-1 with a partition, a keyboard behind a hub in 2-2, a system disk with LUKS. */
 static inline int make_tree(void **state)
 {
-	struct err err;
-
 	(void)state;
-	assert_non_null(mkdtemp(root));
+	begin_tree();
 	put_bytes(STICK "/descriptors", "\x12\x01\x00\x02\0\0\0\x40\x51\x09\x66\x16", 12);
 	put(STICK "/serial", "60A44C41\n");
 	put(STICK "/manufacturer", "Kingston\n");
@@ -91,7 +36,7 @@ static inline int make_tree(void **state)
 	      "ln -s ../../../devices/pci0000:00/usb2 usb2 && ln -s usb2/2-1 2-1 && "
 	      "ln -s usb2/2-1/2-1:1.0 2-1:1.0 && ln -s usb2/2-1/2-1:1.1 2-1:1.1 && "
 	      "ln -s usb2/2-2/2-2.4 2-2.4",
-	      root, root);
+	      tree, tree);
 	put("/sys/bus/usb/drivers_probe", "");
 	put(BLOCK "/size", "32768\n");
 	put(BLOCK "/removable", "1\n");
@@ -106,7 +51,7 @@ static inline int make_tree(void **state)
 	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p2/partition", "2\n");
 	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p2/size", "900\n");
 	put("/sys/devices/virtual/block/dm-0/size", "900\n");
-	shell("mkdir -p %s/sys/devices/virtual/block/dm-0/slaves/nvme0n1p2", root);
+	shell("mkdir -p %s/sys/devices/virtual/block/dm-0/slaves/nvme0n1p2", tree);
 	put(EMMC "/block/mmcblk0/size", "64\n");
 	put(EMMC "/type", "MMC\n");
 	put(CARD "/block/mmcblk1/size", "64\n");
@@ -119,7 +64,7 @@ static inline int make_tree(void **state)
 	shell("mkdir -p %s/sys/bus/mmc/devices %s/sys/bus/mmc/drivers/mmcblk && "
 	      "cd %s/sys/bus/mmc/devices && ln -s ../../..%s mmc0:0001 && ln -s ../../..%s "
 	      "mmc1:aaaa",
-	      root, root, root, EMMC + 4, CARD + 4);
+	      tree, tree, tree, EMMC + 4, CARD + 4);
 	put("/sys/bus/mmc/drivers_probe", "");
 	put("/sys/bus/mmc/drivers_autoprobe", "0\n");
 	put("/sys/bus/mmc/drivers/mmcblk/unbind", "");
@@ -130,26 +75,11 @@ static inline int make_tree(void **state)
 	      "ln -s ../..%s/block/mmcblk0 mmcblk0 && ln -s ../..%s/block/mmcblk1 mmcblk1 && "
 	      "cd ../../dev/block && ln -s ../../class/block/dm-0 253:0 && "
 	      "ln -s ../../class/block/sda1 8:1 && ln -s ../../class/block/sda 8:0",
-	      root, root, root, BLOCK + 4, BLOCK + 4, EMMC + 4, CARD + 4);
+	      tree, tree, tree, BLOCK + 4, BLOCK + 4, EMMC + 4, CARD + 4);
 	put("/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\n"
 				 "23 22 0:21 / /proc rw - proc proc rw\n");
 	put("/lib/modules.alias", "");
-	{
-		char sysfs[256], modules[256];
-
-		(void)snprintf(sysfs, sizeof(sysfs), "%s/sys", root);
-		(void)snprintf(modules, sizeof(modules), "%s/lib", root);
-		assert_int_equal(plat_gate_open(&gate, sysfs, modules, &err), 0);
-	}
-	return 0;
-}
-
-static inline int remove_tree(void **state)
-{
-	(void)state;
-	plat_gate_close(gate);
-	shell("rm -rf %s", root);
-	(void)get("/none"); /* frees what it held */
+	open_gate();
 	return 0;
 }
 

@@ -128,7 +128,7 @@ static void letting_through_authorises_and_looks_for_a_driver(void **state)
 	assert_works(plat_gate_shut(gate, "2-1:1.0", &err));
 	assert_string_equal(get(STICK "/2-1:1.0/authorized"), "0\n");
 	(void)snprintf(want, sizeof(want), "'%s/sys/bus/usb/devices/7-1:1.0/authorized' is gone",
-		       root);
+		       tree);
 	assert_fails(plat_gate_let(gate, "7-1:1.0", &err), ERR_NOTFOUND, want);
 }
 
@@ -212,11 +212,11 @@ static void a_place_is_where_links_lead_whatever_they_are_like(void **state)
 	(void)state;
 	shell("cd %s/sys && ln -s ../../devices/../class/block/sda class/block/x && "
 	      "ln -s ../devices/virtual dev/block/y",
-	      root);
+	      tree);
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		char whole[600], place[GATE_PATH] = "(none)", *want;
 
-		(void)snprintf(whole, sizeof(whole), "%s/sys/%s", root, paths[i]);
+		(void)snprintf(whole, sizeof(whole), "%s/sys/%s", tree, paths[i]);
 		want = realpath(whole, NULL);
 		assert_int_equal(gate_place(gate, paths[i], place, sizeof(place)), want != NULL);
 		assert_string_equal(place, want ? want : "(none)");
@@ -224,7 +224,7 @@ static void a_place_is_where_links_lead_whatever_they_are_like(void **state)
 	}
 	assert_false(gate_place(gate, "class/block/sdz", (char[64]){""}, 64));
 	assert_false(gate_place(gate, "class/block/sda", (char[8]){""}, 8));
-	shell("cd %s/sys && rm class/block/x dev/block/y", root);
+	shell("cd %s/sys && rm class/block/x dev/block/y", tree);
 }
 
 /* --- the seat --- */
@@ -260,14 +260,14 @@ static void files_go_over_bluetooth_where_anybody_may_run_what_sends_them(void *
 
 	(void)state;
 	put(obexd, "");
-	shell("chmod 755 '%s%s'", root, obexd);
+	shell("chmod 755 '%s%s'", tree, obexd);
 	assert_false(plat_gate_sends_files(gate, program)); /* no adapter */
 	put("/sys/class/bluetooth/hci0/type", "BR/EDR\n");
 	assert_true(plat_gate_sends_files(gate, program));
 	assert_string_equal(program, obexd);
-	shell("chmod 700 '%s%s'", root, obexd);
+	shell("chmod 700 '%s%s'", tree, obexd);
 	assert_false(plat_gate_sends_files(gate, program));
-	shell("rm -r '%s/sys/class/bluetooth' '%s/usr/libexec'", root, root);
+	shell("rm -r '%s/sys/class/bluetooth' '%s/usr/libexec'", tree, tree);
 }
 
 int main(void)

@@ -1,22 +1,10 @@
-/* platform/linux/gate_*.c over a sysfs of our own: what is in devices, whose it is, and its
- * opening. SPDX-License-Identifier: Apache-2.0 */
+/* platform/linux/gate_*.c over a sysfs of our own: what is in devices, whose it is, and
+ * when it is opened.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/gate_tree.h"
 #include "tests/unit/luks_header.h"
 
 #include "platform/linux/gate_parts.h"
-
-struct seen {
-	struct plat_medium media[8];
-	unsigned count;
-};
-
-static int keep(void *ctx, const struct plat_medium *medium)
-{
-	struct seen *seen = ctx;
-
-	seen->media[seen->count++] = *medium;
-	return 0;
-}
 
 static void what_hangs_on_a_port_is_found_the_disk_first(void **state)
 {
@@ -52,16 +40,16 @@ static void a_card_holds_its_disk_and_what_is_built_in_is_none(void **state)
 	seen.count = 0;
 	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
 	assert_true(seen.media[0].has_parts);
-	shell("rm -r %s%s/block/mmcblk1/mmcblk1p12", root, CARD);
+	shell("rm -r %s%s/block/mmcblk1/mmcblk1p12", tree, CARD);
 	seen.count = 0;
 	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
 	assert_false(seen.media[0].has_parts);
 	seen.count = 0;
 	/* Of what only files are behind there may be more than there is room for. */
-	shell("cd %s/sys/class/block && touch $(seq -f loop%%g 5000)", root);
+	shell("cd %s/sys/class/block && touch $(seq -f loop%%g 5000)", tree);
 	assert_works(plat_gate_media(gate, "mmc1:aaaa", keep, &seen, &err));
 	assert_int_equal(seen.count, 1);
-	shell("rm %s/sys/class/block/loop*", root);
+	shell("rm %s/sys/class/block/loop*", tree);
 	seen.count = 0;
 	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
 	assert_works(plat_gate_media(gate, "mmc0:0001", keep, &seen, &err));
@@ -76,7 +64,7 @@ static void what_comes_by_thunderbolt_was_put_in_by_somebody(void **state)
 	put("/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1/size", "1000\n");
 	put("/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1/removable", "0\n");
 	shell("ln -s ../../devices/pci0000:00/0000:04:00.0/nvme/nvme1/nvme1n1 %s/sys/class/block",
-	      root);
+	      tree);
 	put("/sys/devices/pci0000:00/0000:04:00.0/removable", "fixed\n");
 	assert_works(plat_gate_media(gate, "", keep, &seen, &err));
 	assert_int_equal(seen.count, 0);
@@ -85,8 +73,8 @@ static void what_comes_by_thunderbolt_was_put_in_by_somebody(void **state)
 	assert_int_equal(seen.count, 1);
 	assert_string_equal(seen.media[0].name, "nvme1n1");
 	assert_string_equal(seen.media[0].bus, "thunderbolt");
-	shell("rm -r %s/sys/devices/pci0000:00/0000:04:00.0 %s/sys/class/block/nvme1n1", root,
-	      root);
+	shell("rm -r %s/sys/devices/pci0000:00/0000:04:00.0 %s/sys/class/block/nvme1n1", tree,
+	      tree);
 }
 
 static void look_at_stick(struct seen *seen)
@@ -121,8 +109,8 @@ static void what_holds_the_system_is_told_through_mounts_swap_and_keys(void **st
 
 	(void)state;
 	put("/dev/sda1", "");
-	shell("mkdir -p %s/dev/disk/by-label && ln -s ../../sda1 %s/dev/disk/by-label/KEYS", root,
-	      root);
+	shell("mkdir -p %s/dev/disk/by-label && ln -s ../../sda1 %s/dev/disk/by-label/KEYS", tree,
+	      tree);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct seen seen;
 		char mounts[400];
@@ -149,12 +137,12 @@ static void without_a_list_of_mounts_everything_may_hold_the_system(void **state
 	struct seen seen;
 
 	(void)state;
-	shell("mv %s/proc/1/mountinfo %s/proc/x", root, root);
+	shell("mv %s/proc/1/mountinfo %s/proc/x", tree, tree);
 	look_at_stick(&seen);
 	assert_true(seen.media[0].holds_system && seen.media[1].holds_system);
 	assert_fails(plat_gate_unmount(gate, "sda", 10, &err), ERR_DENIED,
 		     "'sda' holds the running system");
-	shell("mv %s/proc/x %s/proc/1/mountinfo", root, root);
+	shell("mv %s/proc/x %s/proc/1/mountinfo", tree, tree);
 	look_at_stick(&seen);
 	assert_false(seen.media[0].holds_system);
 }
@@ -183,7 +171,7 @@ static void a_medium_is_opened_by_a_file_that_its_disk_alone_can_have(void **sta
 	put("/run/udev-disk/sda1", "11"); /* what closed was another's */
 	assert_works(plat_gate_release(gate, &sda1, false, &err));
 	assert_string_equal(get(BLOCK "/sda1/uevent"), "change");
-	shell("rm %s/run/udev-disk/sda1", root);
+	shell("rm %s/run/udev-disk/sda1", tree);
 	sda1.sequence = 11; /* judged, and gone since */
 	assert_works(plat_gate_release(gate, &sda1, true, &err));
 	assert_string_equal(get("/run/caretaker/gate/open/12-sda1"), "(none)");
@@ -216,7 +204,7 @@ static void what_was_open_and_is_gone_leaves_nothing(void **state)
 		if (strcmp(get(path), "(none)") != 0)
 			fail_msg("%s is still there", gone[i]);
 	}
-	shell("rm -r %s/run/caretaker/gate/open", root);
+	shell("rm -r %s/run/caretaker/gate/open", tree);
 	plat_gate_sweep(gate); /* nothing was ever open */
 }
 
@@ -245,7 +233,7 @@ static void a_luks_partition_s_own_header_is_read(void **state)
 	put_bytes("/dev/sda1", header, sizeof(header));
 	look_at_stick(&seen);
 	assert_true(seen.media[1].null_cipher);
-	shell("rm %s/dev/sda1", root);
+	shell("rm %s/dev/sda1", tree);
 	look_at_stick(&seen);
 	assert_true(seen.media[1].null_cipher); /* cannot be read: is not believed */
 }
@@ -261,7 +249,7 @@ static void a_medium_that_does_not_answer_is_not_believed_and_holds_nobody_up(vo
 	assert_int_equal(gate->luks_patience_ms, 5000);
 	gate->luks_patience_ms = 100;
 	put("/run/udev-says/sda1", "crypto_LUKS");
-	shell("mkfifo %s/dev/sda1", root);
+	shell("mkfifo %s/dev/sda1", tree);
 	began = plat_uptime_ms();
 	look_at_stick(&seen);
 	assert_in_range(plat_uptime_ms() - began, 100, 4999);
@@ -274,7 +262,7 @@ static void a_medium_that_does_not_answer_is_not_believed_and_holds_nobody_up(vo
 		     "the disk 'sdz' is gone");
 	/* What was found is not kept. */
 	luks2_put(header, 0, sizeof(header), AES, strlen(AES));
-	shell("rm %s/dev/sda1", root);
+	shell("rm %s/dev/sda1", tree);
 	put_bytes("/dev/sda1", header, sizeof(header));
 	gate->luks_patience_ms = 5000;
 	look_at_stick(&seen);
@@ -327,12 +315,12 @@ static void what_udev_knows_of_a_disk_is_not_the_next_one_s(void **state)
 	look_at_stick(&seen);
 	assert_true(seen.media[1].told && !seen.media[1].stale && !seen.media[0].told);
 	assert_string_equal(seen.media[1].file_system, "vfat");
-	shell("mv %s%s/diskseq %s/x", root, BLOCK, root); /* a kernel before 5.15 */
+	shell("mv %s%s/diskseq %s/x", tree, BLOCK, tree); /* a kernel before 5.15 */
 	look_at_stick(&seen);
 	assert_int_equal(seen.media[1].sequence, 0);
 	assert_true(seen.media[0].told && seen.media[1].told);
-	shell("mv %s/x %s%s/diskseq && rm -r %s/run/udev-disk %s/run/udev-says", root, root, BLOCK,
-	      root, root);
+	shell("mv %s/x %s%s/diskseq && rm -r %s/run/udev-disk %s/run/udev-says", tree, tree, BLOCK,
+	      tree, tree);
 	put(BLOCK "/diskseq", "12\n");
 }
 

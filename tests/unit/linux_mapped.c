@@ -1,34 +1,6 @@
 /* platform/linux/gate_mapped.c over a sysfs of our own: whose a disk is that was made of others.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
-
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include "agent/base/buf.h"
-#include "platform/gate.h"
-#include "platform/os.h"
-
-static char root[] = "/tmp/caretaker-mapped-XXXXXX";
-static struct plat_gate *gate;
-
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static void shell(const char *fmt, ...)
-{
-	char command[2000];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(command, sizeof(command), fmt, args);
-	va_end(args);
-	assert_int_equal(system(command), 0);
-}
-
-static void put(const char *path, const char *text)
-{
-	shell("mkdir -p \"$(dirname '%s%s')\" && printf '%s' > '%s%s'", root, path, text, root,
-	      path);
-}
+#include "tests/unit/gate_sysfs.h"
 
 #define USB "/sys/devices/pci0000:00/usb2/"
 
@@ -37,11 +9,11 @@ static void disk(const char *place, const char *name)
 	char path[256];
 
 	(void)snprintf(path, sizeof(path), "%s/%s/size", place, name);
-	put(path, "1000\\n");
+	put(path, "1000\n");
 	(void)snprintf(path, sizeof(path), "%s/%s/removable", place, name);
-	put(path, "1\\n");
-	shell("mkdir -p %s/sys/class/block && ln -s ../..%s/%s %s/sys/class/block/%s", root,
-	      place + 4, name, root, name);
+	put(path, "1\n");
+	shell("mkdir -p %s/sys/class/block && ln -s ../..%s/%s %s/sys/class/block/%s", tree,
+	      place + 4, name, tree, name);
 }
 
 /* A disk of device mapper's, or md's, made of others. */
@@ -51,9 +23,9 @@ static void made_of(const char *name, const char *uuid, const char *below)
 
 	disk("/sys/devices/virtual/block", name);
 	shell("cd %s/sys/devices/virtual/block/%s && for i in %s; do mkdir -p slaves/$i; done",
-	      root, name, below);
+	      tree, name, below);
 	(void)snprintf(path, sizeof(path), "/sys/devices/virtual/block/%s/diskseq", name);
-	put(path, "77\\n");
+	put(path, "77\n");
 	(void)snprintf(path, sizeof(path), "/sys/devices/virtual/block/%s/uevent", name);
 	put(path, "");
 	if (!uuid)
@@ -61,23 +33,21 @@ static void made_of(const char *name, const char *uuid, const char *below)
 	(void)snprintf(path, sizeof(path), "/sys/devices/virtual/block/%s/dm/uuid", name);
 	put(path, uuid);
 	(void)snprintf(path, sizeof(path), "/sys/devices/virtual/block/%s/dm/name", name);
-	(void)snprintf(text, sizeof(text), "%s-name\\n", name);
+	(void)snprintf(text, sizeof(text), "%s-name\n", name);
 	put(path, text);
 }
 
 static int make_tree(void **state)
 {
-	char sysfs[128], modules[128];
-
 	(void)state;
-	assert_non_null(mkdtemp(root));
+	begin_tree();
 	disk(USB "2-1/2-1:1.0/host6/block", "sda");
 	disk(USB "2-1/2-1:1.0/host6/block/sda", "sda1");
-	put(USB "2-1/2-1:1.0/host6/block/sda/sda1/partition", "1\\n");
-	put(USB "2-1/2-1:1.0/host6/block/sda/diskseq", "12\\n");
+	put(USB "2-1/2-1:1.0/host6/block/sda/sda1/partition", "1\n");
+	put(USB "2-1/2-1:1.0/host6/block/sda/diskseq", "12\n");
 	disk(USB "2-2/2-2:1.0/host7/block", "sdb");
 	disk("/sys/devices/pci0000:00/nvme/nvme0", "nvme0n1");
-	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/removable", "0\\n");
+	put("/sys/devices/pci0000:00/nvme/nvme0/nvme0n1/removable", "0\n");
 	disk("/sys/devices/pci0000:00/ata9/host9/block", "sdc");
 	made_of("dm-0", "CRYPT-LUKS2-aaaa-root", "nvme0n1");
 	made_of("dm-1", "CRYPT-LUKS2-bbbb-stick", "sda1");
@@ -91,33 +61,10 @@ static int make_tree(void **state)
 	made_of("dm-6", "CRYPT-LUKS1-home", "sdb");
 	shell("mkdir -p %s/sys/dev/block && ln -s ../../class/block/dm-6 %s/sys/dev/block/253:6 && "
 	      "ln -s ../../class/block/dm-0 %s/sys/dev/block/253:0",
-	      root, root, root);
-	put("/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\\n"
-				 "23 22 253:6 / /home rw - ext4 /dev/mapper/home rw\\n");
-	(void)snprintf(sysfs, sizeof(sysfs), "%s/sys", root);
-	(void)snprintf(modules, sizeof(modules), "%s/lib", root);
-	assert_works(plat_gate_open(&gate, sysfs, modules, &err));
-	return 0;
-}
-
-static int remove_tree(void **state)
-{
-	(void)state;
-	plat_gate_close(gate);
-	shell("rm -rf %s", root);
-	return 0;
-}
-
-struct seen {
-	struct plat_medium media[16];
-	unsigned count;
-};
-
-static int keep(void *ctx, const struct plat_medium *medium)
-{
-	struct seen *seen = ctx;
-
-	seen->media[seen->count++] = *medium;
+	      tree, tree, tree);
+	put("/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/root rw\n"
+				 "23 22 253:6 / /home rw - ext4 /dev/mapper/home rw\n");
+	open_gate();
 	return 0;
 }
 
@@ -193,7 +140,7 @@ static void only_a_mediums_own_is_locked(void **state)
 {
 	(void)state;
 	assert_works(plat_gate_lock(gate, "dm-1", &err));
-	shell("test \"$(cat %s/sys/class/block/dm-1/uevent)\" = dm-1-name", root);
+	assert_string_equal(get("/sys/class/block/dm-1/uevent"), "dm-1-name");
 	assert_fails(plat_gate_lock(gate, "dm-0", &err), ERR_DENIED, "'dm-0' is the machine's own");
 	assert_fails(plat_gate_lock(gate, "dm-3", &err), ERR_DENIED, "'dm-3' is the machine's own");
 	assert_fails(plat_gate_lock(gate, "dm-6", &err), ERR_DENIED, "'dm-6' is the machine's own");
@@ -233,18 +180,18 @@ static void what_is_external_by_sata_is_judged_and_closed_alike(void **state)
 	(void)state;
 	disk(BAY "/block", "sdf");
 	disk(BAY "/block/sdf", "sdf1");
-	put(BAY "/block/sdf/sdf1/partition", "1\\n");
-	shell("rm %s" BAY "/block/sdf/sdf1/removable", root); /* a partition has none */
-	put(BAY "/scsi_generic/sg3/dev", "21:3\\n");
+	put(BAY "/block/sdf/sdf1/partition", "1\n");
+	shell("rm %s" BAY "/block/sdf/sdf1/removable", tree); /* a partition has none */
+	put(BAY "/scsi_generic/sg3/dev", "21:3\n");
 	shell("cd %s/sys && mkdir -p class/scsi_generic && "
 	      "ln -s ../../.." BAY "/scsi_generic/sg3 class/scsi_generic && "
 	      "ln -s ../.. %s" BAY "/scsi_generic/sg3/device",
-	      root, root);
+	      tree, tree);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		put("/sys/class/scsi_host/host6/ahci_port_cmd", cases[i].port);
 		put("/sys/class/scsi_host/host6/ahci_host_caps", cases[i].controller);
 		put(BAY "/block/sdf/removable", cases[i].removable);
-		put(BAY "/inquiry", *cases[i].removable == '1' ? "\\001\\200" : "\\001\\177");
+		put(BAY "/inquiry", *cases[i].removable == '1' ? "\001\200" : "\001\177");
 		if (judged("sdf") != (cases[i].external ? 2 : 0) ||
 		    plat_gate_is_plugged(gate, "sdf") != cases[i].external ||
 		    plat_gate_is_plugged(gate, "sdf1") != cases[i].external ||

@@ -22,7 +22,7 @@ static inline void make_folders(char *path)
 	}
 }
 
-static inline void put_bytes(const char *name, const char *bytes, size_t len)
+static inline void put_bytes(const char *name, const void *bytes, size_t len)
 {
 	char path[512];
 	FILE *file;
