@@ -9,10 +9,8 @@
 static void a_stick_that_nothing_allows_stays_shut_and_is_recorded(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(BLOCK);
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "");
 	assert_int_equal(lines(), 1);
 	last_line_has("\"type\":\"storage-refused\",\"count\":1,\"enforced\":true,\"reference\":");
@@ -27,8 +25,7 @@ static void a_stick_that_nothing_allows_stays_shut_and_is_recorded(void **state)
 static void a_keyboard_that_was_left_shut_is_let_through(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	plug_as("1-1", 0x0001, "", 3, "01ip01");
 	bound("1-1");
 	assert_string_equal(done, "let 1-1:1.0");
@@ -39,8 +36,7 @@ static void a_keyboard_that_was_left_shut_is_let_through(void **state)
 static void what_is_allowed_is_let_in_and_its_media_are_opened(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -55,10 +51,8 @@ static void what_is_allowed_is_let_in_and_its_media_are_opened(void **state)
 static void read_only_is_set_before_a_medium_opens(void **state)
 {
 	(void)state;
-	put_rules(READ_ONLY);
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(READ_ONLY);
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "let 2-1:1.0");
 	done[0] = '\0';
 	hold("2-1", "sda", "vfat");
@@ -70,8 +64,7 @@ static void read_only_is_set_before_a_medium_opens(void **state)
 static void a_change_to_read_only_unmounts_what_can_be_written(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -90,8 +83,7 @@ static void a_change_to_read_only_unmounts_what_can_be_written(void **state)
 static void a_new_policy_shuts_what_is_plugged_after_unmounting_it(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -113,8 +105,7 @@ static void what_holds_the_system_is_never_touched(void **state)
 	medium("sda")->holds_system = medium("sda1")->holds_system = true;
 	medium("sda1")->mounted = true;
 	show_media();
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	told("sda", "2-1");
 	assert_string_equal(done, "open sda, open sda1, open sda, open sda1");
 	shown_has("\"why\":\"holds-system\"");
@@ -128,8 +119,7 @@ static void a_system_on_a_stick_that_is_read_only_stays_so(void **state)
 	medium("sda")->holds_system = medium("sda1")->holds_system = true;
 	medium("sda")->read_only = medium("sda1")->read_only = true;
 	show_media();
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	assert_null(strstr(done, "rw sda"));
 	assert_true(medium("sda1")->read_only);
 }
@@ -137,11 +127,9 @@ static void a_system_on_a_stick_that_is_read_only_stays_so(void **state)
 static void what_somebody_else_shut_stays_shut_under_audit(void **state)
 {
 	(void)state;
-	put_rules("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
-		  "set encrypted none 5\nset scan none 6\n");
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
+		   "set encrypted none 5\nset scan none 6\n");
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "");
 }
 
@@ -159,8 +147,7 @@ static void after_another_boot_a_clock_that_says_less_opens_nothing_with_an_end(
 			 0);
 	fake_set_now(FAKE_NOW - 86400);
 	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "");
 	last_line_has("\"why\":\"clock-unknown\"");
 	fake_set_now(FAKE_NOW + 86400);
@@ -171,8 +158,7 @@ static void after_another_boot_a_clock_that_says_less_opens_nothing_with_an_end(
 static void media_begin_closed_while_storage_is_enforced(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	assert_non_null(fake_file_text(STATE "/hardware/enforced"));
 	gate_free(gate); /* and go on doing so without us */
 	start();
@@ -186,9 +172,8 @@ static void media_begin_closed_while_storage_is_enforced(void **state)
 static void audit_touches_nothing_and_records_the_same(void **state)
 {
 	(void)state;
-	put_rules("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
-		  "set encrypted luks 5\nset scan none 6\n");
-	start();
+	start_with("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
+		   "set encrypted luks 5\nset scan none 6\n");
 	plug("2-1", "60A44C41")->interfaces[0].authorized = true;
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -204,8 +189,7 @@ static void without_rules_nothing_is_decided_touched_or_recorded(void **state)
 {
 	(void)state;
 	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "");
 	assert_int_equal(lines(), 0);
 	shown_has("\"rules\":\"none\"");
@@ -215,8 +199,7 @@ static void without_rules_nothing_is_decided_touched_or_recorded(void **state)
 static void damaged_rules_leave_the_last_good_ones_in_force(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	assert_works(plat_file_replace(RULES, "caretaker-gate 1\n", 17, PLAT_FILE_PRIVATE, &err));
 	gate_rules_changed(gate);
 	shown_has("\"storage\":\"enforce\"");
@@ -233,8 +216,7 @@ static void damaged_rules_at_the_start_let_nothing_in(void **state)
 	(void)state;
 	assert_int_equal(plat_file_replace(RULES, "x", 1, PLAT_FILE_PRIVATE, &err), 0);
 	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "");
 	shown_has("\"verdict\":\"refused\",\"enforced\":false,\"why\":\"no-rules\"");
 }
@@ -242,8 +224,7 @@ static void damaged_rules_at_the_start_let_nothing_in(void **state)
 static void when_enforcement_ends_what_was_shut_is_let_through(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -255,8 +236,7 @@ static void when_enforcement_ends_what_was_shut_is_let_through(void **state)
 static void ending_opens_and_shuts_nothing(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "1");
 	plug("2-2", "60A44C41");
 	bound("2-1");
@@ -273,15 +253,12 @@ static void ending_opens_and_shuts_nothing(void **state)
 static void what_is_plugged_while_the_screen_is_locked_waits_for_it(void **state)
 {
 	(void)state;
-	put_rules(ANY "set shut_while_locked yes 12\n");
-	start();
-	plug("2-1", "1");
-	bound("2-1");
+	start_with(ANY "set shut_while_locked yes 12\n");
+	plug_in("2-1", "1");
 	fake_gate.locked = true;
 	gate_seat_changed(gate);
 	assert_string_equal(done, "let 2-1:1.0"); /* what was there stays */
-	plug("2-2", "2");
-	bound("2-2");
+	plug_in("2-2", "2");
 	assert_string_equal(done, "let 2-1:1.0");
 	last_line_has("\"why\":\"screen-locked\"");
 	fake_gate.locked = false;
@@ -309,10 +286,8 @@ static void a_restart_while_locked_does_not_take_what_was_open(void **state)
 static void what_the_policy_does_not_count_is_left_as_it_is(void **state)
 {
 	(void)state;
-	put_rules(BLOCK "set kinds phone,card 8\n");
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(BLOCK "set kinds phone,card 8\n");
+	plug_in("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	told("sda", "2-1");
 	hold("", "sr0", "iso9660");
@@ -353,8 +328,7 @@ static void the_word_on_the_command_line_opens_everything_for_a_boot(void **stat
 static void a_dead_device_is_no_matter(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	bound("2-9");
 	unplug("2-9");
 	says("block", "disk", "add", "sdz", "2-9");

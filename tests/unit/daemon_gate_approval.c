@@ -5,10 +5,8 @@
 static void only_the_stick_that_was_approved_opens(void **state)
 {
 	(void)state;
-	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-12 0\n");
-	start();
-	plug("2-1", "60A44C42");
-	bound("2-1");
+	start_with(APPROVED "stick 0951:1666:60A44C41 0 any EX-12 0\n");
+	plug_in("2-1", "60A44C42");
 	assert_string_equal(done, "");
 	last_line_has("\"why\":\"not-approved\"");
 	plug("2-2", "60A44C41");
@@ -23,8 +21,7 @@ static void only_the_stick_that_was_approved_opens(void **state)
 static void an_approval_opens_what_is_plugged_without_replugging(void **state)
 {
 	(void)state;
-	put_rules(APPROVED);
-	start();
+	start_with(APPROVED);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -42,8 +39,7 @@ static void an_approval_s_end_shuts_what_is_plugged(void **state)
 	(void)state;
 	(void)snprintf(rules, sizeof(rules), "%sstick 0951:1666:60A44C41 %lld any EX-12 0\n",
 		       APPROVED, (long long)FAKE_NOW + 90);
-	put_rules(rules);
-	start();
+	start_with(rules);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -78,8 +74,7 @@ static void a_clock_that_is_set_back_prolongs_no_approval(void **state)
 	assert_int_equal(plat_file_replace(RULES, rules, strlen(rules), PLAT_FILE_PRIVATE, &err),
 			 0);
 	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	assert_string_equal(done, "let 2-1:1.0");
 	fake_advance(51);
 	fake_set_now(FAKE_NOW - 86400);
@@ -112,12 +107,9 @@ static void a_person_s_approval_ends_when_somebody_else_sits_there(void **state)
 static void two_sticks_with_one_serial_are_both_refused(void **state)
 {
 	(void)state;
-	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
-	plug("2-2", "60A44C41");
-	bound("2-2");
+	start_with(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
+	plug_in("2-1", "60A44C41");
+	plug_in("2-2", "60A44C41");
 	assert_string_equal(done, "let 2-1:1.0, shut 2-1:1.0");
 	last_line_has("\"why\":\"twin-serial\"");
 	unplug("2-2");
@@ -141,8 +133,7 @@ static void what_comes_in_a_twin_s_place_leaves_the_other_alone(void **state)
 	struct plat_port_device *device;
 
 	(void)state;
-	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
-	start();
+	start_with(APPROVED "stick 0951:1666:60A44C41 0 any - 5\n");
 	/* Whatever says the same of itself: a keyboard here. */
 	device = plug_as("2-1", 0x1666, "60A44C41", 3, "01ip01");
 	device->number = 5;
@@ -160,19 +151,22 @@ static void what_comes_in_a_twin_s_place_leaves_the_other_alone(void **state)
 	assert_string_equal(done, "let 2-2:1.0");
 }
 
-static void an_approved_stick_that_looks_different_is_said_so(void **state)
+static void approved_stick_comes_back_changed(void)
 {
-	(void)state;
-	put_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-1 0\n");
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	unplug("2-1");
 	strcpy(plug("2-1", "60A44C41")->model, "Rubber Ducky");
 	done[0] = '\0';
 	bound("2-1");
 	assert_string_equal(done, "");
 	last_line_has("\"why\":\"changed-device\"");
+}
+
+static void an_approved_stick_that_looks_different_is_said_so(void **state)
+{
+	(void)state;
+	start_with(APPROVED "stick 0951:1666:60A44C41 0 any EX-1 0\n");
+	approved_stick_comes_back_changed();
 	/* Where the policy asks nobody about such, it stays so, whoever approves it ... */
 	new_rules(APPROVED "stick 0951:1666:60A44C41 0 any EX-2 0\n");
 	assert_string_equal(done, "");
@@ -186,16 +180,8 @@ static void an_approved_stick_that_looks_different_is_said_so(void **state)
 static void whoever_approves_a_changed_stick_where_the_policy_asks_knows_it_as_it_is(void **state)
 {
 	(void)state;
-	put_rules(APPROVED "set weak_serial ask 5\nstick 0951:1666:60A44C41 0 any EX-1 0\n");
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
-	unplug("2-1");
-	strcpy(plug("2-1", "60A44C41")->model, "Rubber Ducky");
-	done[0] = '\0';
-	bound("2-1");
-	assert_string_equal(done, "");
-	last_line_has("\"why\":\"changed-device\"");
+	start_with(APPROVED "set weak_serial ask 5\nstick 0951:1666:60A44C41 0 any EX-1 0\n");
+	approved_stick_comes_back_changed();
 	new_rules(APPROVED "set weak_serial ask 5\nstick 0951:1666:60A44C41 0 any EX-2 0\n");
 	assert_string_equal(done, "let 2-1:1.0");
 }

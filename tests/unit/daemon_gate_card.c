@@ -26,8 +26,7 @@ static void says_card(const char *action)
 static void a_refused_card_never_gets_its_driver(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	put_in(SLOT, "1a2b3c4d");
 	hold(SLOT, "mmcblk0", "vfat");
 	says_card("add");
@@ -58,8 +57,7 @@ static void a_card_that_was_there_before_us_loses_its_driver(void **state)
 static void one_card_is_approved_and_no_other(void **state)
 {
 	(void)state;
-	put_rules(APPROVED "stick 0003:5344:1a2b3c4d 0 any EX-1 0\n");
-	start();
+	start_with(APPROVED "stick 0003:5344:1a2b3c4d 0 any EX-1 0\n");
 	put_in(SLOT, "99999999");
 	says_card("add");
 	assert_string_equal(done, "");
@@ -74,8 +72,7 @@ static void one_card_is_approved_and_no_other(void **state)
 static void ports_are_no_matter_of_cards_and_kinds_are(void **state)
 {
 	(void)state;
-	put_rules(ANY "port front 1-3 7\n");
-	start();
+	start_with(ANY "port front 1-3 7\n");
 	put_in(SLOT, "1a2b3c4d");
 	says_card("add");
 	assert_string_equal(done, "let mmc0:aaaa");
@@ -106,8 +103,7 @@ static void the_card_that_holds_the_system_is_never_touched(void **state)
 static void a_disk_by_thunderbolt_counts_as_one_by_usb(void **state)
 {
 	(void)state;
-	put_rules(BLOCK "set kinds card 8\n");
-	start();
+	start_with(BLOCK "set kinds card 8\n");
 	hold("", "nvme1n1", "ext4");
 	(void)text_copy(medium("nvme1n1")->bus, 12, "thunderbolt");
 	(void)text_copy(medium("nvme1n11")->bus, 12, "thunderbolt");
@@ -132,8 +128,7 @@ static void drive_in_a_bay(const char *bus)
 static void an_esata_drive_that_does_not_count_opens_and_is_written(void **state)
 {
 	(void)state;
-	put_rules(BLOCK "set kinds usb,card,optical,phone,camera 8\n");
-	start();
+	start_with(BLOCK "set kinds usb,card,optical,phone,camera 8\n");
 	drive_in_a_bay("ata");
 	shown_has("\"why\":\"kind-not-counted\"");
 	assert_string_equal(opened, "sdx sdx1 ");
@@ -146,8 +141,7 @@ static void an_esata_drive_that_does_not_count_opens_and_is_written(void **state
 static void a_drive_on_another_scsi_bus_counts_as_esata(void **state)
 {
 	(void)state;
-	put_rules(BLOCK "set kinds esata 8\n");
-	start();
+	start_with(BLOCK "set kinds esata 8\n");
 	drive_in_a_bay("scsi");
 	last_line_has("\"why\":\"not-allowed\"");
 	assert_string_equal(opened, "");

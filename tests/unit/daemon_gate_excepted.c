@@ -42,11 +42,18 @@ static void add_storage(struct plat_port_device *device)
 	strcpy(device->interfaces[1].modalias, "usb:v0951p1666d0110dc00dsc00dp00ic08isc06ip50in01");
 }
 
+static void plug_network_with_stick(void)
+{
+	add_storage(plug_as("2-1", 0x1666, "N1", CLASS_NETWORK, "06ip50"));
+	hold("2-1", "sda", "vfat");
+	bound("2-1");
+	told("sda", "2-1");
+}
+
 static void what_an_exception_opens_is_shut_at_its_end_and_told(void **state)
 {
 	(void)state;
-	put_rules(SHUTS);
-	start();
+	start_with(SHUTS);
 	plug_network("2-1");
 	assert_string_equal(done, "");
 	last_line_has("\"type\":\"hardware-refused\"");
@@ -76,8 +83,7 @@ static void a_refused_model_opens_as_well_and_a_revoked_exception_shuts_it(void 
 				    "set allow none 4\nrefuse model 0951:* 31\n";
 
 	(void)state;
-	put_rules(with_end(rules, FAKE_NOW + 90));
-	start();
+	start_with(with_end(rules, FAKE_NOW + 90));
 	plug_network("2-1");
 	assert_string_equal(done, "let 2-1:1.0");
 	new_rules(rules);
@@ -89,8 +95,7 @@ static void a_refused_model_opens_as_well_and_a_revoked_exception_shuts_it(void 
 static void what_is_open_beside_refused_storage_ends_too(void **state)
 {
 	(void)state;
-	put_rules(with_end(SHUTS, FAKE_NOW + 20));
-	start();
+	start_with(with_end(SHUTS, FAKE_NOW + 20));
 	add_storage(plug_as("2-1", 0x1666, "N1", CLASS_NETWORK, "06ip50"));
 	bound("2-1");
 	assert_string_equal(done, "let 2-1:1.0");
@@ -109,12 +114,8 @@ static void the_stick_beside_it_stays_in_use_when_it_ends(void **state)
 				    "set allow any 4\nrefuse class network 30\n";
 
 	(void)state;
-	put_rules(with_end(rules, FAKE_NOW + 20));
-	start();
-	add_storage(plug_as("2-1", 0x1666, "N1", CLASS_NETWORK, "06ip50"));
-	hold("2-1", "sda", "vfat");
-	bound("2-1");
-	told("sda", "2-1");
+	start_with(with_end(rules, FAKE_NOW + 20));
+	plug_network_with_stick();
 	medium("sda1")->mounted = true;
 	show_media();
 	assert_string_equal(done, "let 2-1:1.0, let 2-1:1.1, open sda, open sda1");
@@ -134,12 +135,8 @@ static void media_that_are_refused_shut_nothing_that_was_excepted(void **state)
 				    "refuse class network 30\n";
 
 	(void)state;
-	put_rules(with_end(rules, FAKE_NOW + 20));
-	start();
-	add_storage(plug_as("2-1", 0x1666, "N1", CLASS_NETWORK, "06ip50"));
-	hold("2-1", "sda", "vfat");
-	bound("2-1");
-	told("sda", "2-1");
+	start_with(with_end(rules, FAKE_NOW + 20));
+	plug_network_with_stick();
 	gate_look(gate);
 	assert_true(find_interface("2-1:1.0")->authorized);
 	assert_false(find_interface("2-1:1.1")->authorized);

@@ -109,13 +109,11 @@ static void a_connection_that_ends_shuts_what_comes_next_alone(void **state)
 	put_rules(SHUT_WHILE_LOCKED);
 	fake_gate.bus = FAKE_BUS_WAITS;
 	start();
-	plug("2-1", "1");
-	bound("2-1");
+	plug_in("2-1", "1");
 	fake_gate.bus = FAKE_BUS_GONE;
 	assert_int_equal(gate_seat_heard(gate), -1);
 	assert_int_equal(gate_seat_listen(gate, &fd, &err), -1);
-	plug("2-2", "2");
-	bound("2-2");
+	plug_in("2-2", "2");
 	assert_string_equal(done, "let 2-1:1.0");
 	shown_has("\"why\":\"screen-locked\"");
 	fake_gate.bus = FAKE_BUS_ANSWERS;
@@ -142,8 +140,7 @@ static void rules_that_do_not_care_ask_nobody(void **state)
 	assert_int_equal(fake_gate.waited_ms, 0);
 	new_rules(SHUT_WHILE_LOCKED); /* from now on, and not for what is there */
 	assert_int_equal(gate_seat_listen(gate, &fd, &err), 1);
-	plug("2-3", "3");
-	bound("2-3");
+	plug_in("2-3", "3");
 	assert_string_equal(done, "let 2-2:1.0");
 	new_rules(ANY);
 	assert_string_equal(done, "let 2-2:1.0, let 2-3:1.0");

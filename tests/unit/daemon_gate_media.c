@@ -5,8 +5,7 @@
 static void an_encrypted_partition_opens_and_a_plain_stick_is_shut_again(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED);
-	start();
+	start_with(ENCRYPTED);
 	plug("2-1", "1");
 	hold("2-1", "sda", "crypto_LUKS");
 	bound("2-1");
@@ -34,8 +33,7 @@ static void an_encrypted_partition_opens_and_a_plain_stick_is_shut_again(void **
 static void what_udev_has_not_looked_at_is_not_judged(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED);
-	start();
+	start_with(ENCRYPTED);
 	plug("2-1", "1");
 	hold("2-1", "sda", "crypto_LUKS");
 	medium("sda1")->told = false;
@@ -55,8 +53,7 @@ static void what_udev_has_not_looked_at_is_not_judged(void **state)
 static void what_udev_knew_of_another_disk_is_looked_at_again_once(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED);
-	start();
+	start_with(ENCRYPTED);
 	plug("2-1", "1");
 	hold("2-1", "sda", "crypto_LUKS");
 	medium("sda1")->told = false;
@@ -82,8 +79,7 @@ static void what_udev_knew_of_another_disk_is_looked_at_again_once(void **state)
 static void a_null_cipher_is_plain(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED);
-	start();
+	start_with(ENCRYPTED);
 	plug("2-1", "1");
 	hold("2-1", "sda", "crypto_LUKS");
 	medium("sda1")->null_cipher = true;
@@ -96,8 +92,7 @@ static void a_null_cipher_is_plain(void **state)
 static void a_plain_stick_may_be_read_where_the_policy_says_so(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED "set plain read-only 8\n");
-	start();
+	start_with(ENCRYPTED "set plain read-only 8\n");
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -110,8 +105,7 @@ static void a_plain_stick_may_be_read_where_the_policy_says_so(void **state)
 static void what_cannot_be_made_read_only_is_not_opened_to_be_read(void **state)
 {
 	(void)state;
-	put_rules(READ_ONLY);
-	start();
+	start_with(READ_ONLY);
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	fake_gate.never_read_only = "sda1";
@@ -129,8 +123,7 @@ static void what_cannot_be_made_read_only_is_not_opened_to_be_read(void **state)
 static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 {
 	(void)state;
-	put_rules(FULL);
-	start();
+	start_with(FULL);
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -145,8 +138,7 @@ static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 	last_line_has("\"verdict\":\"open\"");
 	unplug("2-1");
 	opened[0] = '\0';
-	plug("2-1", "1");
-	bound("2-1");
+	plug_in("2-1", "1");
 	told("sda1", "2-1");
 	assert_string_equal(opened, ""); /* another plug, another scan */
 	say_of("sda1", "infected Eicar\n");
@@ -159,8 +151,7 @@ static void a_scan_is_asked_for_and_its_answer_opens_or_shuts(void **state)
 
 static void plug_on_open(const char *file_system)
 {
-	put_rules(ON_OPEN);
-	start();
+	start_with(ON_OPEN);
 	plug("2-1", "1");
 	hold("2-1", "sda", file_system);
 	bound("2-1");
@@ -281,10 +272,9 @@ static void what_a_daemon_before_this_asked_for_is_taken_back_when_its_stick_is_
 	assert_non_null(scan_text("sda1", ".guard"));
 }
 
-static void plug_in(const char *serial)
+static void plug_with_medium(const char *serial)
 {
-	plug("2-1", serial);
-	bound("2-1");
+	plug_in("2-1", serial);
 	hold("2-1", "sda", "vfat");
 	told("sda", "2-1");
 }
@@ -307,13 +297,12 @@ static void what_was_found_of_the_stick_before_it_is_not_said_of_the_next(void *
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		put_rules(cases[i].rules);
-		start();
-		plug_in("1");
+		start_with(cases[i].rules);
+		plug_with_medium("1");
 		assert_non_null(fake_file_text(scan_path_of(1, "sda1", cases[i].request)));
 		pull_out();
 		assert_null(fake_file_text(scan_path_of(1, "sda1", cases[i].request)));
-		plug_in("2");
+		plug_with_medium("2");
 		assert_int_equal(medium("sda1")->sequence, 2);
 		say_of_number(1, "sda1", cases[i].said); /* its last file was with clamd */
 		assert_string_equal(opened, "");
@@ -336,9 +325,8 @@ static void an_answer_without_a_number_is_nobodys(void **state)
 	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", old, sizeof(old) - 1,
 					   PLAT_FILE_PRIVATE, &err),
 			 0);
-	put_rules(FULL);
-	start();
-	plug_in("1");
+	start_with(FULL);
+	plug_with_medium("1");
 	assert_string_equal(opened, "");
 	assert_null(fake_file_text(RUN "/scan/sda1.state"));
 	assert_int_equal(plat_file_replace(RUN "/scan/sda1.state", old, sizeof(old) - 1,
@@ -351,14 +339,13 @@ static void an_answer_without_a_number_is_nobodys(void **state)
 static void answers_about_sticks_that_are_gone_do_not_pile_up(void **state)
 {
 	(void)state;
-	put_rules(FULL);
-	start();
-	plug_in("1");
+	start_with(FULL);
+	plug_with_medium("1");
 	say_of("sda1", "clean 3 100\n");
 	assert_string_equal(opened, "sda1 ");
 	assert_works(plat_file_remove(scan_path_of(1, "sda1", ".ask"), &err)); /* as it does */
 	pull_out();
-	plug_in("2");
+	plug_with_medium("2");
 	assert_null(fake_file_text(scan_path_of(1, "sda1", ".state")));
 	assert_int_equal(fake_file_count(RUN "/scan"), 1);
 }
@@ -366,10 +353,8 @@ static void answers_about_sticks_that_are_gone_do_not_pile_up(void **state)
 static void a_medium_without_a_number_is_not_scanned_and_stays_shut(void **state)
 {
 	(void)state;
-	put_rules(FULL);
-	start();
-	plug("2-1", "1");
-	bound("2-1");
+	start_with(FULL);
+	plug_in("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	medium("sda")->sequence = medium("sda1")->sequence = 0;
 	show_media();
@@ -394,8 +379,7 @@ static void what_another_file_system_can_lie_on_is_scanned_whole(void **state)
 static void what_is_mounted_is_taken_out_of_use_before_it_is_guarded(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -421,9 +405,8 @@ static void what_is_mounted_is_taken_out_of_use_before_it_is_guarded(void **stat
 static void under_audit_nothing_is_guarded(void **state)
 {
 	(void)state;
-	put_rules("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
-		  "set encrypted none 5\nset scan on-open 6\n");
-	start();
+	start_with("mode storage audit 3\nmode hardware audit 9\nset allow any 4\n"
+		   "set encrypted none 5\nset scan on-open 6\n");
 	plug("2-1", "1")->interfaces[0].authorized = true;
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -437,8 +420,7 @@ static void under_audit_nothing_is_guarded(void **state)
 static void a_card_without_usb_is_judged_by_its_disk(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	hold("", "mmcblk0", "vfat");
 	told("mmcblk0", "");
 	assert_string_equal(done, "ro mmcblk0, close mmcblk0, ro mmcblk01, close mmcblk01");
@@ -450,8 +432,7 @@ static void a_card_without_usb_is_judged_by_its_disk(void **state)
 static void what_is_gone_is_swept_once_and_nothing_else_is(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");

@@ -5,11 +5,9 @@
 static void a_hundred_times_the_same_is_two_lines(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	for (unsigned i = 0; i < 100; i++) {
-		plug("2-1", "60A44C41");
-		bound("2-1");
+		plug_in("2-1", "60A44C41");
 		bound("2-1");
 		unplug("2-1");
 	}
@@ -25,10 +23,8 @@ static void a_hundred_times_the_same_is_two_lines(void **state)
 static void what_is_shown_already_is_not_written_again(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(BLOCK);
+	plug_in("2-1", "60A44C41");
 	shown_has("\"verdict\":\"refused\"");
 	fake_file_put(SHOWN, "as it was");
 	fake_advance(60);
@@ -42,8 +38,7 @@ static void what_is_shown_already_is_not_written_again(void **state)
 	shown_has("\"devices\":[]");
 	/* What could not be written is written once it can be. */
 	fake_fail_changes(0, ERR_FULL);
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	shown_has("\"devices\":[]");
 	fake_fail_changes(0, ERR_NONE);
 	bound("2-1");
@@ -53,20 +48,17 @@ static void what_is_shown_already_is_not_written_again(void **state)
 static void a_flood_of_serials_is_bounded_and_counted(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	for (unsigned i = 0; i < 300; i++) {
 		char serial[20];
 
 		(void)snprintf(serial, sizeof(serial), "S%u", i);
-		plug("2-1", serial);
-		bound("2-1");
+		plug_in("2-1", serial);
 		unplug("2-1");
 	}
 	assert_int_equal(lines(), GATE_RECORD_BURST);
 	fake_advance(GATE_RECORD_BURST_S + 1);
-	plug("2-1", "after");
-	bound("2-1");
+	plug_in("2-1", "after");
 	assert_int_equal(lines(), GATE_RECORD_BURST + 2);
 	assert_non_null(strstr(fake_file_text(EVENTS), "\"type\":\"events-lost\",\"count\":260}"));
 }
@@ -74,14 +66,11 @@ static void a_flood_of_serials_is_bounded_and_counted(void **state)
 static void a_full_disk_loses_no_count(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	fake_fail_changes(0, ERR_FULL);
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	fake_fail_changes(0, ERR_NONE);
-	plug("2-2", "other");
-	bound("2-2");
+	plug_in("2-2", "other");
 	assert_int_equal(lines(), 2);
 	assert_non_null(strstr(fake_file_text(EVENTS), "\"type\":\"events-lost\",\"count\":1}"));
 }
@@ -98,8 +87,7 @@ static struct plat_port_device *plug_phone(const char *port, unsigned number)
 static void a_phone_that_charges_is_counted_once_a_day(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	for (unsigned i = 0; i < 5; i++) {
 		plug_phone("2-1", 0);
 		bound("2-1");
@@ -120,8 +108,7 @@ static void what_is_seen_before_its_events_come_is_counted_once(void **state)
 	struct plat_port_device *device;
 
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	device = plug_phone("2-1", 5);
 	bound("2-1");
 	assert_int_equal(lines(), 1);
@@ -147,8 +134,7 @@ static void what_came_again_unheard_is_counted_too(void **state)
 	struct plat_port_device *device;
 
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	device = plug_phone("2-1", 5);
 	bound("2-1");
 	device->number = 6;
@@ -165,38 +151,24 @@ static void a_reference_stays_with_its_device(void **state)
 	char before[7];
 
 	(void)state;
-	put_rules(BLOCK);
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(BLOCK);
+	plug_in("2-1", "60A44C41");
 	memcpy(before, strstr(fake_file_text(SHOWN), "\"reference\":\"") + 13, 6);
 	before[6] = '\0';
 	unplug("2-1");
-	gate_free(gate);
-	gate = NULL;
-	start();
+	restart();
 	plug("2-2", "another");
-	plug("2-3", "60A44C41");
-	bound("2-3");
+	plug_in("2-3", "60A44C41");
 	shown_has(before);
 	bound("2-2");
 	assert_null(strstr(strstr(fake_file_text(SHOWN), before) + 6, before));
-}
-
-/* A card reader's slot: a disk without a medium, until a card comes. */
-static void restart(void)
-{
-	gate_free(gate);
-	gate = NULL;
-	start();
 }
 
 /* An upgrade is no attempt. */
 static void what_is_on_record_is_not_told_of_again_by_a_daemon_that_starts_anew(void **state)
 {
 	(void)state;
-	put_rules(APPROVED "stick 0951:1666:OPEN-1 0 any EX-1 0\n");
-	start();
+	start_with(APPROVED "stick 0951:1666:OPEN-1 0 any EX-1 0\n");
 	plug("2-1", "SHUT-1")->number = 5;
 	bound("2-1");
 	plug("2-2", "OPEN-1")->number = 6;
@@ -228,10 +200,8 @@ static void the_end_of_an_enrolment_forgets_what_was_seen(void **state)
 	char before[sizeof("0951:1666:60A44C41 234567")];
 
 	(void)state;
-	put_rules(BLOCK);
-	start();
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	start_with(BLOCK);
+	plug_in("2-1", "60A44C41");
 	assert_memory_equal(fake_file_text(STATE "/hardware/seen"), "0951:1666:60A44C41 ", 19);
 	(void)snprintf(before, sizeof(before), "%s", fake_file_text(STATE "/hardware/seen"));
 	unplug("2-1");
@@ -239,11 +209,11 @@ static void the_end_of_an_enrolment_forgets_what_was_seen(void **state)
 	gate_rules_changed(gate);
 	assert_string_equal(fake_file_text(STATE "/hardware/seen"), "");
 	new_rules(BLOCK);
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	assert_null(strstr(fake_file_text(STATE "/hardware/seen"), before));
 }
 
+/* A card reader's slot: a disk without a medium, until a card comes. */
 static struct plat_medium *slot(const char *port)
 {
 	struct plat_medium *disk = &behind[behind_count];
@@ -265,8 +235,7 @@ static void an_empty_reader_is_a_line_a_day_and_its_card_an_event(void **state)
 		struct plat_medium *disk = NULL;
 
 		set_up(state);
-		put_rules(all[i]);
-		start();
+		start_with(all[i]);
 		for (unsigned k = 0; k < 3; k++) {
 			plug("2-1", "60A44C41");
 			behind_count = 0;
@@ -294,8 +263,7 @@ static void an_empty_reader_is_a_line_a_day_and_its_card_an_event(void **state)
 static void what_is_shut_before_anything_was_seen_in_it_was_open(void **state)
 {
 	(void)state;
-	put_rules(ANY);
-	start();
+	start_with(ANY);
 	plug("2-1", "60A44C41");
 	hold("2-1", "sda", "vfat");
 	bound("2-1");
@@ -316,12 +284,10 @@ static struct plat_port_device *plug_keyboard(const char *port, const char *seri
 static void a_stick_that_comes_back_as_a_keyboard_types_and_is_told_of(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	plug_keyboard("2-2", "OTHER"); /* was never anything else */
 	bound("2-2");
-	plug("2-1", "60A44C41");
-	bound("2-1");
+	plug_in("2-1", "60A44C41");
 	unplug("2-1");
 	assert_int_equal(lines(), 1);
 	plug_keyboard("2-1", "60A44C41");
@@ -333,16 +299,14 @@ static void a_stick_that_comes_back_as_a_keyboard_types_and_is_told_of(void **st
 	last_line_has("\"verdict\":\"passed\",\"why\":\"was-storage\"");
 	shown_has("\"why\":\"was-storage\"");
 	/* A new daemon knows it from its file. */
-	gate_free(gate);
-	start();
+	restart();
 	assert_int_equal(lines(), 3);
 }
 
 static void a_keyboard_with_storage_was_so_from_the_first(void **state)
 {
 	(void)state;
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	for (unsigned i = 0; i < 2; i++) {
 		struct plat_port_device *device = plug("2-1", "60A44C41");
 

@@ -6,8 +6,7 @@
 
 static void plug_container(const char *rules, const char *file_system)
 {
-	put_rules(rules);
-	start();
+	start_with(rules);
 	plug("2-1", "1");
 	hold("2-1", "sda", file_system);
 	bound("2-1");
@@ -120,8 +119,7 @@ static void locked_by_its_user_the_container_is_what_counts_again(void **state)
 static void of_a_plain_stick_nothing_is_made_that_it_is_not(void **state)
 {
 	(void)state;
-	put_rules(ENCRYPTED "set plain read-only 8\n");
-	start();
+	start_with(ENCRYPTED "set plain read-only 8\n");
 	plug("2-1", "1");
 	hold("2-1", "sda", "vfat");
 	unlock("sda1", "dm-0", "ext4"); /* by hand: no header says how */
@@ -143,8 +141,7 @@ static void what_the_system_lies_on_is_never_locked(void **state)
 	unlock("sda1", "dm-0", "ext4");
 	medium("dm-0")->holds_system = medium("dm-0")->mounted = true;
 	show_media();
-	put_rules(BLOCK);
-	start();
+	start_with(BLOCK);
 	told("dm-0", "2-1");
 	assert_null(strstr(done, "lock"));
 	assert_null(strstr(done, "unmount"));

@@ -200,6 +200,13 @@ static inline void bound(const char *port)
 	says("usb", "usb_device", "bind", port, port);
 }
 
+/* A stick, and udev has said so. */
+static inline void plug_in(const char *port, const char *serial)
+{
+	(void)plug(port, serial);
+	bound(port);
+}
+
 static inline void told(const char *disk, const char *port)
 {
 	says("block", "disk", "add", disk, port);
@@ -246,6 +253,20 @@ static inline void start(void)
 {
 	assert_works(gate_new(&gate, STATE, RUN, NULL, on_happened, NULL, &err));
 	gate_rules_changed(gate);
+}
+
+static inline void start_with(const char *lines)
+{
+	put_rules(lines);
+	start();
+}
+
+/* Another daemon, of which this one has told nothing but by its files. */
+static inline void restart(void)
+{
+	gate_free(gate);
+	gate = NULL;
+	start();
 }
 
 #define ENFORCE "mode storage enforce 3\nmode hardware audit 9\n"
