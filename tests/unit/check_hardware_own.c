@@ -1,5 +1,6 @@
 /* A school's own table of what assists people holds for the hardware control as for the gate.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/plugged_in.h"
 #include "tests/unit/unit.h"
 
 #include "agent/check/agent.h"
@@ -41,19 +42,16 @@ static void what_the_school_s_table_names_is_counted_and_never_named(void **stat
 	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
 				 {"1209:0042", "1-2", "other", true},
 				 {"1209:0043", "1-3", "other", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 	char event[256];
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
 	fake_file_put(OURS, TABLE);
-	facts->usb = usb;
-	facts->usb_count = 1;
+	has_plugged(usb, 1);
 	run("hardware-new", event, sizeof(event));
-	facts->usb_count = 2;
+	has_plugged(usb, 2);
 	run("hardware-new", event, sizeof(event));
 	assert_string_equal(event, "{\"kind\":\"other\"}");
-	facts->usb_count = 3;
+	has_plugged(usb, 3);
 	run("hardware-new", event, sizeof(event));
 	assert_string_equal(event, "{\"kind\":\"other\",\"model\":\"1209:0043\"}");
 }

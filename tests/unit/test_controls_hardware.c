@@ -1,24 +1,21 @@
 /* The control hardware: what is plugged in, what the machine is, what of it changed.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/machine_controls.h"
+#include "tests/unit/plugged_in.h"
 
 static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
 {
 	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
 				 {"2104:0127", "1-2", "hid", true},
 				 {"0bda:8153", "1-3", "network", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 2;
+	has_plugged(usb, 2);
 	check(CONTROL_HARDWARE, "[hardware]\nrefused_devices = 2104:0127\n");
 	assert_said(VERDICT_PASS, "ok");
 	assert_evidence("\"usb\":{\"keyboard\":1,\"hid\":1}");
 	assert_no_evidence("2104");
-	facts->usb_count = 3;
+	has_plugged(usb, 3);
 	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = network\n");
 	assert_said(VERDICT_FAIL, "not-approved");
 	assert_evidence("\"devices\":[\"network 0bda:8153\"]");
@@ -37,15 +34,11 @@ static void what_assists_by_its_model_is_neither_refused_nor_named(void **state)
 {
 	struct plat_usb usb[] = {{"046d:c31c", "1-1", "keyboard", true},
 				 {"2104:0313", "1-2", "other", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 1;
+	has_plugged(usb, 1);
 	check(CONTROL_HARDWARE, "");
-	facts->usb_count = 2;
+	has_plugged(usb, 2);
 	check(CONTROL_HARDWARE, "[hardware]\nrefused_classes = other\nrefused_devices = 2104:*\n"
 				"new_devices = approve\n");
 	assert_said(VERDICT_PASS, "ok");
@@ -58,24 +51,16 @@ static void what_the_gate_keeps_shut_is_as_the_policy_asks(void **state)
 {
 	static const char policy[] = "[hardware]\nmode = enforce\nrefused_classes = modem\n";
 	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 1;
+	has_plugged(usb, 1);
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_FAIL, "not-approved");
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
-		      "\"verdict\":\"refused\",\"enforced\":true}]}");
+	gate_says(usb, "refused", true, "refused-class");
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_PASS, "ok");
 	assert_evidence("\"refused\":1");
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
-		      "\"verdict\":\"refused\",\"enforced\":false}]}");
+	gate_says(usb, "refused", false, "refused-class");
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_FAIL, "not-approved");
 }
@@ -88,19 +73,15 @@ static void at_the_rear_only_what_is_new_fails(void **state)
 				 {"046d:c31c", "2-1", "keyboard", true},
 				 {"0bda:8153", "2-2", "network", true},
 				 {"067b:2303", "1-5", "serial", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
-	facts->usb_count = 1;
+	has_plugged(usb, 1);
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_PASS, "ok");
-	facts->usb_count = 3; /* a keyboard is nobody's business; the model moved */
+	has_plugged(usb, 3); /* a keyboard is nobody's business; the model moved */
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_PASS, "ok");
-	facts->usb_count = 4;
+	has_plugged(usb, 4);
 	check(CONTROL_HARDWARE, policy);
 	assert_said(VERDICT_FAIL, "not-approved");
 	assert_evidence("\"devices\":[\"serial 067b:2303\"]");
@@ -128,34 +109,24 @@ static void at_the_rear_the_gate_s_word_on_a_stick_counts(void **state)
 	};
 	struct plat_usb usb[] = {{"0951:1666", "1-5", "storage", true}};
 	struct plat_usb there[] = {{"0930:6545", "1-6", "storage", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = there;
-	facts->usb_count = 1;
+	has_plugged(there, 1);
 	check(CONTROL_HARDWARE, "");
-	facts->usb = usb;
+	has_plugged(usb, 1);
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char policy[80], shown[200];
+		char policy[80];
 
 		(void)snprintf(policy, sizeof(policy), "[hardware]\nmode = %s\nrear_ports = 1-5\n",
 			       rows[i].mode);
-		(void)snprintf(shown, sizeof(shown),
-			       "{\"v\":1,\"devices\":[{\"port\":\"1-5\",\"kind\":\"storage\","
-			       "\"verdict\":\"%s\",\"enforced\":%s,\"why\":\"%s\"}]}",
-			       rows[i].verdict, rows[i].enforced ? "true" : "false", rows[i].why);
-		fake_file_put("/run/caretaker/hardware.json", shown);
+		gate_says(usb, rows[i].verdict, rows[i].enforced, rows[i].why);
 		check(CONTROL_HARDWARE, policy);
 		if (result.verdict != rows[i].want)
 			fail_msg("row %zu: %s '%s'", i, verdict_name(result.verdict), result.why);
 	}
 	/* Another stick of a model that was there. */
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-6\",\"kind\":\"storage\","
-		      "\"verdict\":\"refused\",\"enforced\":false,\"why\":\"rear-port\"}]}");
-	facts->usb = there;
+	gate_says(there, "refused", false, "rear-port");
+	has_plugged(there, 1);
 	check(CONTROL_HARDWARE, "[hardware]\nrear_ports = 1-6\n");
 	assert_said(VERDICT_FAIL, "not-approved");
 }

@@ -1,6 +1,7 @@
 /* Exceptions that name one thing: what they take out of a control's verdict, and what they leave.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/controls_helpers.h"
+#include "tests/unit/plugged_in.h"
 
 #include "platform/fake/fake_machine.h"
 #include "platform/fake/fake_os.h"
@@ -283,28 +284,23 @@ static void a_model_may_be_plugged_in_refused_or_new(void **state)
 	static const char fresh_ones[] = "[hardware]\nnew_devices = approve\n";
 	struct plat_usb usb[] = {{"12d1:1506", "1-2", "modem", true},
 				 {"0bda:8153", "1-3", "network", true}};
-	struct plat_hardware *facts = &fake_machine.hardware.facts;
 
 	(void)state;
-	fake_machine.hardware.err.code = ERR_NONE;
-	(void)strcpy(facts->identity.serial, "PF2ABCDE");
-	facts->usb = usb;
+	has_plugged(usb, 0);
 	assert_said(checked(CONTROL_HARDWARE, "", NOW), VERDICT_PASS, "ok");
-	facts->usb_count = 1;
+	has_plugged(usb, 1);
 	assert_excepted(CONTROL_HARDWARE, refused, "not-approved", "12d1:1506", "modem 12d1:1506");
 	assert_excepted(CONTROL_HARDWARE, classes, "not-approved", "12d1:*", "modem 12d1:1506");
 	assert_excepted(CONTROL_HARDWARE, rear, "not-approved", "12d1:1506", "modem 12d1:1506");
 	assert_excepted(CONTROL_HARDWARE, fresh_ones, "new-device", "12d1:1506", "modem 12d1:1506");
 	/* What the gate keeps shut all the same did not come in by the exception. */
-	fake_file_put("/run/caretaker/hardware.json",
-		      "{\"v\":1,\"devices\":[{\"port\":\"1-2\",\"kind\":\"modem\","
-		      "\"verdict\":\"refused\",\"enforced\":true}]}");
+	gate_says(usb, "refused", true, "refused-class");
 	assert_said(checked(CONTROL_HARDWARE,
 			    "[hardware]\nmode = enforce\nrefused_classes = modem\n", NOW),
 		    VERDICT_PASS, "ok");
 	assert_no_evidence("excepted");
 	/* Another model beside it fails. */
-	facts->usb_count = 2;
+	has_plugged(usb, 2);
 	assert_said(
 		checked(CONTROL_HARDWARE, "[hardware]\nrefused_classes = modem, network\n", NOW),
 		VERDICT_FAIL, "not-approved");
