@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/machine_controls.h"
 
+#include "platform/os.h"
+
 /* --- disk-encryption --- */
 
 #define ROOT(what) \
@@ -113,11 +115,13 @@ static void a_containers_root_cannot_be_told(void **state)
 	tell_disks(volumes, 2);
 	check(CONTROL_DISK_ENCRYPTION, "");
 	assert_said(VERDICT_UNKNOWN, "below-unknown");
+	assert_evidence("\"note\":\"an overlay\"");
 	assert_no_evidence("vda");
 }
 
 static void desktops_may_be_left_out_of_encryption(void **state)
 {
+	static const char *const carried[] = {"laptop", "convertible", "tablet"};
 	struct plat_volume volumes[] = {ROOT(PLAT_PLAIN)};
 
 	(void)state;
@@ -129,6 +133,12 @@ static void desktops_may_be_left_out_of_encryption(void **state)
 	fake_machine.hardware.facts.battery.present = true;
 	check(CONTROL_DISK_ENCRYPTION, "[disk-encryption]\nmachines = portable\n");
 	assert_said(VERDICT_FAIL, "plain");
+	fake_machine.hardware.facts.battery.present = false;
+	for (size_t i = 0; i < COUNT(carried); i++) {
+		(void)strcpy(fake_machine.hardware.facts.form, carried[i]);
+		check(CONTROL_DISK_ENCRYPTION, "[disk-encryption]\nmachines = portable\n");
+		assert_said(VERDICT_FAIL, "plain");
+	}
 }
 
 static void what_cannot_be_asked_is_unknown(void **state)
@@ -168,6 +178,10 @@ static void our_changed_or_missing_files_are_found(void **state)
 	fake_file_put("/usr/bin/caretaker", "one");
 	check(CONTROL_TAMPER, "");
 	assert_said(VERDICT_PASS, "ok");
+	assert_works(plat_file_remove("/usr/bin/caretaker", &err));
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_FAIL, "file-changed");
+	assert_evidence("\"changed\":[\"caretaker\"]");
 }
 
 /* dpkg's list is the reference: what an upgrade brings is in the new one. */
@@ -280,10 +294,19 @@ static void a_safeguard_that_ran_and_stopped_is_found(void **state)
 	clamd.state.run = PLAT_SERVICE_RUNNING;
 	check(CONTROL_TAMPER, "");
 	assert_said(VERDICT_PASS, "ok");
+	clamd.state.run = PLAT_SERVICE_UNKNOWN;
+	check(CONTROL_TAMPER, "");
+	assert_said(VERDICT_PASS, "ok");
 	clamd.state.run = PLAT_SERVICE_STOPPED;
 	check(CONTROL_TAMPER, "");
 	assert_said(VERDICT_FAIL, "safeguard-stopped");
 	assert_evidence("\"stopped\":[\"clamav-daemon\"]");
+	assert_non_null(strstr(buf_text(&result.events), "safeguard-stopped"));
+	check_at(CONTROL_TAMPER, "", FAKE_NOW + 6 * 86400);
+	assert_said(VERDICT_FAIL, "safeguard-stopped");
+	assert_string_equal(buf_text(&result.events), ""); /* told once */
+	check_at(CONTROL_TAMPER, "", FAKE_NOW + 8 * 86400);
+	assert_said(VERDICT_PASS, "ok");
 	check(CONTROL_TAMPER, "[tamper]\nsafeguards = firewall\n");
 	assert_said(VERDICT_PASS, "ok");
 	clamd.state.run = PLAT_SERVICE_RUNNING;
@@ -291,20 +314,61 @@ static void a_safeguard_that_ran_and_stopped_is_found(void **state)
 	assert_said(VERDICT_PASS, "ok");
 }
 
+static void units_that_the_policy_names_are_safeguards_too(void **state)
+{
+	static const char *const policies[] = {"[filtering]\nunits = e2guardian\n",
+					       "[tamper]\nunits = e2guardian\n"};
+	struct fake_service filter = {"e2guardian", {PLAT_SERVICE_RUNNING, true, false}};
+
+	(void)state;
+	fake_machine.services = &filter;
+	fake_machine.service_count = 1;
+	for (size_t i = 0; i < COUNT(policies); i++) {
+		filter.state.run = PLAT_SERVICE_RUNNING;
+		check(CONTROL_TAMPER, policies[i]);
+		assert_said(VERDICT_PASS, "ok");
+		filter.state.run = PLAT_SERVICE_STOPPED;
+		check(CONTROL_TAMPER, policies[i]);
+		assert_said(VERDICT_FAIL, "safeguard-stopped");
+		assert_evidence("\"stopped\":[\"e2guardian\"]");
+	}
+	check(CONTROL_TAMPER, "[filtering]\nunits = e2guardian\n[tamper]\nsafeguards = firewall\n");
+	assert_said(VERDICT_PASS, "ok");
+}
+
 static void starting_with_the_usb_gate_off_is_found(void **state)
 {
 	static const char *const words[] = {"quiet", "caretaker.usb=off", NULL};
-	struct fake_service ours = {"caretakerd", {PLAT_SERVICE_STOPPED, true, false}};
 
 	(void)state;
 	fake_machine.boot_words = words;
 	check(CONTROL_TAMPER, "");
 	assert_said(VERDICT_FAIL, "started-with-usb-off");
-	fake_machine.boot_words = NULL;
+}
+
+static void our_own_service_runs_and_starts_at_boot(void **state)
+{
+	static const struct {
+		struct plat_service is;
+		bool fails;
+	} cases[] = {
+		{{PLAT_SERVICE_RUNNING, true, false}, false},
+		{{PLAT_SERVICE_STOPPED, true, false}, true},
+		{{PLAT_SERVICE_RUNNING, false, false}, true},
+		{{PLAT_SERVICE_RUNNING, true, true}, true},
+		{{PLAT_SERVICE_UNKNOWN, true, false}, false},
+	};
+	struct fake_service ours = {.name = "caretakerd"};
+
+	(void)state;
 	fake_machine.services = &ours;
 	fake_machine.service_count = 1;
-	check(CONTROL_TAMPER, "");
-	assert_said(VERDICT_FAIL, "unit-stopped");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		ours.state = cases[i].is;
+		check(CONTROL_TAMPER, "");
+		assert_said(cases[i].fails ? VERDICT_FAIL : VERDICT_PASS,
+			    cases[i].fails ? "unit-stopped" : "ok");
+	}
 }
 
 /* The last one. */
@@ -333,7 +397,9 @@ int main(void)
 		TEST(a_clock_that_went_back_fails_for_the_policys_days),
 		TEST(what_a_clock_of_2099_noted_ends_after_the_policys_days_too),
 		TEST(a_safeguard_that_ran_and_stopped_is_found),
+		TEST(units_that_the_policy_names_are_safeguards_too),
 		TEST(starting_with_the_usb_gate_off_is_found),
+		TEST(our_own_service_runs_and_starts_at_boot),
 		TEST(every_reason_of_these_controls_was_given),
 	};
 

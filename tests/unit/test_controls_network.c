@@ -72,6 +72,55 @@ static void whose_rules_are_in_force_is_told_when_they_are_not_the_products_own(
 	assert_no_evidence("rules");
 }
 
+static void the_firewall_that_is_on_is_told_before_one_that_is_not(void **state)
+{
+	static const struct {
+		struct plat_firewall_manager managers[2];
+		const char *product;
+	} cases[] = {
+		{{{"ufw", false, false}, {"firewalld", true, false}}, "firewalld"},
+		{{{"ufw", false, false}, {"firewalld", false, true}}, "firewalld"},
+		{{{"ufw", true, false}, {"firewalld", false, true}}, "ufw"},
+		{{{"ufw", true, false}, {"firewalld", true, true}}, "ufw"},
+		{{{"ufw", false, true}, {"firewalld", false, true}}, "ufw"},
+		{{{"ufw", false, false}, {"firewalld", false, false}}, "ufw"},
+	};
+	struct plat_firewall *facts = &fake_machine.firewall.facts;
+	char product[64];
+
+	(void)state;
+	fake_machine.firewall.err.code = ERR_NONE;
+	facts->ipv4 = PLAT_FILTER_CLOSED;
+	(void)strcpy(facts->by, "nftables");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		memcpy(facts->managers, cases[i].managers, sizeof(cases[i].managers));
+		facts->manager_count = 2;
+		check(CONTROL_FIREWALL, "");
+		(void)snprintf(product, sizeof(product), "\"product\":\"%s\"", cases[i].product);
+		assert_evidence(product);
+	}
+	facts->manager_count = 0;
+	check(CONTROL_FIREWALL, "");
+	assert_said(VERDICT_UNKNOWN, "boot-not-known");
+	assert_evidence("\"product\":\"nftables\"");
+}
+
+static void a_firewall_that_cannot_be_read_says_why(void **state)
+{
+	struct plat_firewall *facts = &fake_machine.firewall.facts;
+
+	(void)state;
+	fake_machine.firewall.err.code = ERR_NONE;
+	facts->ipv4 = PLAT_FILTER_UNKNOWN;
+	check(CONTROL_FIREWALL, "");
+	assert_said(VERDICT_UNKNOWN, "cannot-tell");
+	assert_evidence("\"ipv6\":\"not in use\"");
+	assert_evidence("\"message\":\"the rules in force could not be read\"");
+	(void)strcpy(facts->note, "nft is not installed");
+	check(CONTROL_FIREWALL, "");
+	assert_evidence("\"message\":\"nft is not installed\"");
+}
+
 static void a_containers_firewall_is_its_hosts(void **state)
 {
 	(void)state;
@@ -151,15 +200,32 @@ static void remote_access_is_only_where_the_school_set_it_up(void **state)
 	assert_said(VERDICT_FAIL, "not-allowed");
 	check(CONTROL_REMOTE_ACCESS, "[remote-access]\nallowed = ssh\n");
 	assert_said(VERDICT_FAIL, "password-login");
+	assert_evidence("\"ssh_passwords\":true");
+	check(CONTROL_REMOTE_ACCESS,
+	      "[remote-access]\nallowed = ssh\nssh_passwords_allowed = yes\n");
+	assert_said(VERDICT_PASS, "ok");
+	remote.password_login = -1;
+	check(CONTROL_REMOTE_ACCESS, "[remote-access]\nallowed = ssh\n");
+	assert_said(VERDICT_UNKNOWN, "cannot-tell");
+	assert_evidence("/etc/ssh/sshd_config cannot be read");
+	assert_no_evidence("ssh_passwords");
 	remote.password_login = 0;
 	check(CONTROL_REMOTE_ACCESS, "[remote-access]\nallowed = ssh\n");
 	assert_said(VERDICT_PASS, "ok");
+	assert_evidence("\"ssh_passwords\":false");
+	assert_evidence("\"allowed\":[\"ssh\"]");
 	remote.root_login = PLAT_ROOT_LOGIN_YES;
 	check(CONTROL_REMOTE_ACCESS, "[remote-access]\nallowed = ssh\n");
 	assert_said(VERDICT_FAIL, "root-login");
 	remote.running = false;
 	check(CONTROL_REMOTE_ACCESS, "");
 	assert_said(VERDICT_PASS, "ok");
+	check(CONTROL_REMOTE_ACCESS, "[remote-access]\nallowed = ssh\n");
+	assert_said(VERDICT_PASS, "ok"); /* nobody comes in while it is off */
+	remote.at_boot = true;
+	check(CONTROL_REMOTE_ACCESS, "");
+	assert_said(VERDICT_FAIL, "not-allowed");
+	remote.at_boot = false;
 	(void)strcpy(remote.product, "anydesk");
 	check(CONTROL_REMOTE_ACCESS, "");
 	assert_said(VERDICT_FAIL, "installed");
@@ -235,6 +301,86 @@ static void ways_past_the_filter_are_found(void **state)
 	assert_said(VERDICT_FAIL, "bypass-program");
 }
 
+static void proxies_are_the_one_that_the_policy_names(void **state)
+{
+	static const char script[] = "[network]\nproxy_pac = http://wpad.school.example/x\n";
+	static const struct {
+		struct plat_proxy proxy;
+		const char *policy, *why;
+	} cases[] = {
+		{{"gnome", "auto", "http://wpad.school.example/x"}, script, "ok"},
+		{{"gnome", "auto", "http://evil.example/x"}, script, "proxy"},
+		{{"gnome", "manual", "http://wpad.school.example/x"}, script, "proxy"},
+		{{"gnome", "none", ""}, script, "no-proxy"},
+		{{"gnome", "none", ""}, "[network]\nproxy = none\n", "ok"},
+		{{"gnome", "detect", ""}, "[network]\nproxy = none\n", "proxy"},
+		{{"apt", "manual", "cache:3142"}, "[network]\nproxy = none\n", "ok"},
+		{{"gnome", "manual", "anything:1"}, "", "ok"},
+	};
+	struct plat_proxy proxy;
+
+	(void)state;
+	fake_machine.network.err.code = ERR_NONE;
+	fake_machine.network.facts.proxies = &proxy;
+	fake_machine.network.facts.proxy_count = 1;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		proxy = cases[i].proxy;
+		check(CONTROL_NETWORK, cases[i].policy);
+		assert_said(strcmp(cases[i].why, "ok") == 0 ? VERDICT_PASS : VERDICT_FAIL,
+			    cases[i].why);
+	}
+}
+
+static void what_the_policy_allows_is_no_way_past_the_filter(void **state)
+{
+	struct plat_browser_dns browser = {
+		.browser = "firefox", .doh = PLAT_DOH_ON, .server = "https://dns.school.example/q"};
+	struct plat_link link = {.name = "usb0", .kind = PLAT_LINK_TETHER, .up = true};
+	static const char *const runs[] = {"firefox", "openvpn", NULL};
+	struct plat_network *facts = &fake_machine.network.facts;
+
+	(void)state;
+	fake_machine.network.err.code = ERR_NONE;
+	facts->browsers = &browser;
+	facts->browser_count = 1;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_FAIL, "dns-over-https");
+	check(CONTROL_NETWORK, "[network]\ndns_over_https_allowed = yes\n");
+	assert_said(VERDICT_PASS, "ok");
+	check(CONTROL_NETWORK, "[network]\ndns_over_https_servers = https://dns.school.*\n");
+	assert_said(VERDICT_PASS, "ok");
+	browser.doh = PLAT_DOH_UNSET; /* it may take another */
+	check(CONTROL_NETWORK, "[network]\ndns_over_https_servers = https://dns.school.*\n");
+	assert_said(VERDICT_FAIL, "dns-over-https");
+	facts->browser_count = 0;
+
+	facts->links = &link;
+	facts->link_count = 1;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_FAIL, "tethering");
+	check(CONTROL_NETWORK, "[network]\ntethering_allowed = yes\n");
+	assert_said(VERDICT_PASS, "ok");
+	link.up = false;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_PASS, "ok");
+	link.kind = PLAT_LINK_HOTSPOT;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_FAIL, "hotspot");
+	check(CONTROL_NETWORK, "[network]\nhotspot_allowed = yes\n");
+	assert_said(VERDICT_PASS, "ok");
+	facts->link_count = 0;
+
+	fake_machine.installed_programs = runs;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_PASS, "ok"); /* installed, and not in use */
+	fake_machine.programs = runs;
+	check(CONTROL_NETWORK, "");
+	assert_said(VERDICT_FAIL, "vpn");
+	assert_evidence("\"vpns\":[\"openvpn\"]");
+	check(CONTROL_NETWORK, "[network]\nvpn_allowed = openvpn\n");
+	assert_said(VERDICT_PASS, "ok");
+}
+
 /* The last one. */
 static void every_reason_of_these_controls_was_given(void **state)
 {
@@ -250,11 +396,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(firewalls_are_judged_by_their_rules),
 		TEST(whose_rules_are_in_force_is_told_when_they_are_not_the_products_own),
+		TEST(the_firewall_that_is_on_is_told_before_one_that_is_not),
+		TEST(a_firewall_that_cannot_be_read_says_why),
 		TEST(a_containers_firewall_is_its_hosts),
 		TEST(only_allowed_ports_may_listen),
 		TEST(away_from_school_no_port_is_named),
 		TEST(remote_access_is_only_where_the_school_set_it_up),
 		TEST(ways_past_the_filter_are_found),
+		TEST(proxies_are_the_one_that_the_policy_names),
+		TEST(what_the_policy_allows_is_no_way_past_the_filter),
 		TEST(every_reason_of_these_controls_was_given),
 	};
 
