@@ -167,37 +167,81 @@ static void the_policy_says_whether_there_are_codes_and_for_how_long(void **stat
 	}
 }
 
-static void only_what_a_code_can_open_has_a_challenge(void **state)
+#define REFUSED_STICK \
+	"\"reference\":\"K7Q2MX\",\"verdict\":\"refused\",\"why\":\"not-approved\",\"may_ask\":" \
+	"true"
+
+static void only_what_a_code_can_open_has_a_challenge_and_opens(void **state)
 {
-	static const char *const none[] = {
-		"{\"reference\":\"K7Q2MX\",\"id\":\"" STICK
-		"\",\"verdict\":\"open\",\"may_ask\":true}",
-		"{\"reference\":\"K7Q2MX\",\"id\":\"" STICK
-		"\",\"verdict\":\"refused\",\"why\":\"not-approved\"}",
-		"{\"reference\":\"K7Q2MX\",\"verdict\":\"refused\",\"why\":\"not-approved\","
-		"\"may_ask\":true}",
-		"{\"reference\":\"K7Q2MX\",\"id\":\"0951:1666:*\",\"verdict\":\"refused\","
-		"\"why\":\"not-approved\",\"may_ask\":true}",
-		"{\"reference\":\"K7Q2MX\",\"id\":\"0951:1666:\",\"verdict\":\"refused\","
-		"\"why\":\"not-approved\",\"may_ask\":true}",
-		"{\"reference\":\"K7Q2MX\",\"id\":\"" STICK
-		"\",\"verdict\":\"refused\",\"why\":\"twin-serial\",\"may_ask\":true}",
+	static const struct {
+		const char *id, *device;
+	} none[] = {
+		{STICK, "\"reference\":\"K7Q2MX\",\"verdict\":\"open\",\"why\":\"not-approved\","
+			"\"may_ask\":true"},
+		{STICK,
+		 "\"reference\":\"K7Q2MX\",\"verdict\":\"refused\",\"why\":\"not-approved\""},
+		{STICK, "\"reference\":\"K7Q2MX\",\"verdict\":\"refused\",\"why\":\"twin-serial\","
+			"\"may_ask\":true"},
+		{STICK, "\"reference\":\"K7Q\",\"verdict\":\"refused\",\"why\":\"not-approved\","
+			"\"may_ask\":true"},
+		{"", REFUSED_STICK},
+		{"0951:1666", REFUSED_STICK},
+		{"0951:1666:*", REFUSED_STICK},
+		{"0951:1666:", REFUSED_STICK}, /* no serial number */
 	};
 
 	(void)state;
 	begin();
+	look();
 	for (size_t i = 0; i < COUNT(none); i++) {
-		char shown[400];
+		char shown[400], text[PHONE_CHALLENGE_LEN + 1], code[PHONE_CODE_LEN + 1];
+		char account[16];
 
-		snprintf(shown, sizeof(shown), SHOWN("%s"), none[i]);
+		snprintf(shown, sizeof(shown), SHOWN("{\"id\":\"%s\",%s}"), none[i].id,
+			 none[i].device);
 		fake_file_put("/run/hardware.json", shown);
 		look();
 		if (!strstr(fake_file_text("/run/phone-codes.json"), "\"sticks\":[]"))
 			fail_msg("row %zu: %s", i, fake_file_text("/run/phone-codes.json"));
+		/* Nor does the code that it would have. */
+		phone_challenge(DEVICE, none[i].id, agent.codes.nonce, 0, text);
+		code_for(text, TODAY, code);
+		snprintf(account, sizeof(account), "person%zu", i);
+		assert_string_equal(type(account, code), "wrong");
 	}
+	assert_false(agent.codes.opened);
 	read_policy("");
+	agent.codes.answer_count = 0;
 	look();
 	assert_null(fake_file_text("/run/phone-codes.json"));
+	end();
+}
+
+static void what_an_approval_would_open_has_a_challenge(void **state)
+{
+	static const char weak[] = POLICY "weak_serial = ask\n";
+	static const struct {
+		const char *policy, *id, *why;
+	} rows[] = {
+		{POLICY, STICK, "not-approved"},   {POLICY, STICK, "not-allowed"},
+		{POLICY, STICK, "approval-ended"}, {POLICY, STICK, "clock-unknown"},
+		{weak, STICK, "weak-serial"},      {weak, "0951:1666:", "not-approved"},
+	};
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char shown[400], text[PHONE_CHALLENGE_LEN + 1];
+
+		read_policy(rows[i].policy);
+		snprintf(shown, sizeof(shown),
+			 SHOWN("{\"reference\":\"K7Q2MX\",\"id\":\"%s\",\"verdict\":\"refused\","
+			       "\"why\":\"%s\",\"may_ask\":true}"),
+			 rows[i].id, rows[i].why);
+		fake_file_put("/run/hardware.json", shown);
+		look();
+		challenge("K7Q2MX", text);
+	}
 	end();
 }
 
@@ -276,7 +320,8 @@ int main(void)
 		cmocka_unit_test(what_a_code_is_for_is_the_stick_the_machine_the_key_and_the_day),
 		cmocka_unit_test(a_code_is_used_once_and_typed_again_it_prolongs_nothing),
 		cmocka_unit_test(the_policy_says_whether_there_are_codes_and_for_how_long),
-		cmocka_unit_test(only_what_a_code_can_open_has_a_challenge),
+		cmocka_unit_test(only_what_a_code_can_open_has_a_challenge_and_opens),
+		cmocka_unit_test(what_an_approval_would_open_has_a_challenge),
 		cmocka_unit_test(nothing_with_an_end_opens_while_nobody_knows_the_time),
 		cmocka_unit_test(more_sticks_than_there_is_room_for_make_every_challenge_anew),
 		cmocka_unit_test(the_successor_of_a_key_answers_as_well),

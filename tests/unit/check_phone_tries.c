@@ -55,6 +55,52 @@ static void codes_that_are_typed_at_once_are_each_answered(void **state)
 	end();
 }
 
+static void of_many_answers_the_newest_are_shown(void **state)
+{
+	enum { MANY = PHONE_ANSWERS_MAX + 2 };
+	char bad[PHONE_CODE_LEN + 1], ticket[20];
+
+	(void)state;
+	begin();
+	look();
+	code_for("00000000", TODAY, bad);
+	for (unsigned i = 0; i < MANY; i++)
+		leave("ann", bad);
+	look();
+	assert_int_equal(agent.codes.answer_count, PHONE_ANSWERS_MAX);
+	for (unsigned i = 0; i < PHONE_ANSWERS_MAX; i++) {
+		snprintf(ticket, sizeof(ticket), "%016x", MANY - PHONE_ANSWERS_MAX + i + 1);
+		assert_string_equal(agent.codes.answers[i].ticket, ticket);
+	}
+	end();
+}
+
+static void more_people_than_there_is_room_for_wait_for_one_who_rested(void **state)
+{
+	char bad[PHONE_CODE_LEN + 1], name[16];
+
+	(void)state;
+	begin();
+	look();
+	code_for("00000000", TODAY, bad);
+	for (unsigned i = 0; i < PHONE_PEOPLE_MAX; i++) {
+		snprintf(name, sizeof(name), "person%u", i);
+		assert_string_equal(type(name, bad), "wrong");
+		fake_advance(1);
+		agent_tick(&agent);
+	}
+	assert_string_equal(type("late", bad), "wait");
+	assert_string_equal(type("person1", bad), "wrong"); /* who has a place keeps it */
+	fake_advance(PHONE_WAIT_S - PHONE_PEOPLE_MAX);
+	agent_tick(&agent);
+	assert_string_equal(type("late", bad), "wrong");
+	assert_string_equal(type("later", bad), "wait"); /* only person0 rested by now */
+	assert_int_equal(agent.codes.person_count, PHONE_PEOPLE_MAX);
+	assert_string_equal(agent.codes.people[0].account, "late");
+	assert_int_equal(agent.codes.people[1].tries, 2);
+	end();
+}
+
 static void a_clock_that_is_put_right_makes_nobody_wait_for_years(void **state)
 {
 	char bad[PHONE_CODE_LEN + 1];
@@ -171,6 +217,8 @@ int main(void)
 		cmocka_unit_test(
 			five_wrong_ones_of_a_person_and_that_person_rests_through_restarts),
 		cmocka_unit_test(codes_that_are_typed_at_once_are_each_answered),
+		cmocka_unit_test(of_many_answers_the_newest_are_shown),
+		cmocka_unit_test(more_people_than_there_is_room_for_wait_for_one_who_rested),
 		cmocka_unit_test(a_clock_that_is_put_right_makes_nobody_wait_for_years),
 		cmocka_unit_test(a_try_that_cannot_be_kept_is_not_looked_at),
 		cmocka_unit_test(killed_anywhere_a_code_opens_once),
