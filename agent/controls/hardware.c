@@ -79,11 +79,13 @@ static bool is_refused(const struct look *look, const struct plat_usb *usb, bool
 {
 	const struct policy *policy = look->input->policy;
 
-	if (helps_people(look, usb) ||
-	    policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
+	if (helps_people(look, usb))
+		return false;
+	if (policy_lists(policy, POLICY_HARDWARE_REFUSED_DEVICES, usb->id))
+		return true; /* as the gate has it (agent/gate/hold.c) */
+	if (policy_lists(policy, POLICY_HARDWARE_APPROVED_DEVICES, usb->id))
 		return false;
 	return policy_lists(policy, POLICY_HARDWARE_REFUSED_CLASSES, usb->kind) ||
-	       policy_lists(policy, POLICY_HARDWARE_REFUSED_DEVICES, usb->id) ||
 	       is_new_at_the_rear(look, usb, first);
 }
 

@@ -25,6 +25,10 @@ static void peripherals_that_assist_are_neither_refused_nor_named(void **state)
 	check(CONTROL_HARDWARE,
 	      "[hardware]\nrefused_classes = network\napproved_devices = 0bda:8153\n");
 	assert_said(VERDICT_PASS, "ok");
+	/* Both: the gate refuses it, and so does the verdict. */
+	check(CONTROL_HARDWARE,
+	      "[hardware]\nrefused_devices = 0bda:*\napproved_devices = 0bda:8153\n");
+	assert_said(VERDICT_FAIL, "not-approved");
 	check(CONTROL_HARDWARE, "[hardware]\nnew_devices = approve\n");
 	assert_said(VERDICT_FAIL, "new-device");
 }
