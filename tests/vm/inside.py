@@ -6,6 +6,7 @@
 # what failed, value).  A file's bytes follow the line that says how many they are.
 # SPDX-License-Identifier: Apache-2.0
 import ast
+import contextlib
 import os
 import signal
 import sys
@@ -99,8 +100,12 @@ def names(port, folder):
 
 def links(port, folder):
     """What a folder's links point to: {name: target}."""
-    return {entry.name: os.readlink(entry.path) for entry in os.scandir(folder)
-            if entry.is_symlink()}
+    found = {}
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):   # sysfs: it may have gone since
+            if entry.is_symlink():
+                found[entry.name] = os.readlink(entry.path)
+    return found
 
 
 def node(port, path):

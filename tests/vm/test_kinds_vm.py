@@ -79,7 +79,7 @@ def at(seat, device):
 def is_let(seat, device):
     """Each interface, and whether it was let through: {0: True}."""
     said = {int(name.rpartition('.')[2]): seat.guest.read(f'/sys/bus/usb/devices/{name}/authorized')
-            for name in seat.guest.inside('links', '/sys/bus/usb/devices')
+            for name in seat.guest.names('/sys/bus/usb/devices')
             if name.startswith(f'{device.path}:')}
     return {number: text.strip() == '1' for number, text in sorted(said.items()) if text}
 
